@@ -1,0 +1,232 @@
+//! The launcher.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_ecs::Client;
+use aws_sdk_ecs::types::Task;
+use fargate_core::{
+    Backoff, Endpoint, Error, ErrorKind, Result, StopCause, Stopped, TaskHandle, TaskLauncher,
+    TaskSpec, TaskStatus, async_trait,
+};
+use tokio::time::sleep;
+
+use crate::config::EcsConfig;
+use crate::eni::Interfaces;
+use crate::error::{DESCRIBE, STOP, from_sdk};
+use crate::handle::{BACKEND, EcsTask};
+use crate::launch::{Accepted, Launch};
+use crate::placement::Spent;
+use crate::status::{Seen, observe};
+use crate::{address, adopt, client, tags};
+
+/// Starts tasks on ECS, on Fargate capacity.
+///
+/// - [`launch`](TaskLauncher::launch): RunTask with the key as `clientToken`, over every
+///   configured subnet and capacity provider, until [`EcsConfig::launch_timeout`] or, if that is
+///   shorter, [`TaskSpec::launch_timeout`]. When an answer was lost and no later one told what
+///   became of it, the error is [`ErrorKind::ConnectionLost`], whatever came last. Where this
+///   instance has seen a task end for want of room, the next one goes last. Two calls
+///   with one key are one task as long as the first place has room. Another place needs another
+///   token, so after a launch whose outcome is unknown ask [`list`](TaskLauncher::list) first, as
+///   `JobLife` does.
+/// - [`stop`](TaskLauncher::stop): the grace is ECS's own, the task definition's `stopTimeout`
+///   (30 s unless set, 120 s at most); the argument is not used.
+/// - [`list`](TaskLauncher::list): by `startedBy`; the key comes from the tag `fargate:key`, so
+///   a task that could not be tagged has none.
+/// - Short service trouble is borne by the SDK's own attempts ([`EcsPace`](crate::EcsPace)). What
+///   outlasts them is an error with [`Retry::Soon`](fargate_core::Retry::Soon): `status`, `stop`
+///   and `list` may then be called again. Stopping a task that ECS does not show yet is repeated
+///   here until it does, for [`EcsPace::invisible`](crate::EcsPace::invisible) at most.
+/// - [`TaskSpec::deadline`] is not enforced: ECS knows no such limit.
+pub struct EcsLauncher {
+    config: EcsConfig,
+    region: String,
+    client: Client,
+    interfaces: Interfaces,
+    /// Public addresses by task ARN: they do not change while the task lives.
+    public: Mutex<HashMap<String, String>>,
+    /// Where tasks ended for want of room, as far as this instance has seen.
+    spent: Mutex<Vec<Spent>>,
+}
+
+impl fmt::Debug for EcsLauncher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EcsLauncher")
+            .field("cluster", &self.config.cluster)
+            .field("region", &self.region)
+            .finish_non_exhaustive()
+    }
+}
+
+impl EcsLauncher {
+    /// A launcher with the credentials of the default chain: environment, profile, container or
+    /// instance role; and the role of [`EcsConfig::assume_role`] on top.
+    ///
+    /// Nothing is sent to AWS yet. Without a region in the settings, the environment or the
+    /// profile, the instance metadata service is asked for it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidConfig`] for a contradiction in the settings or an unknown region.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe.
+    pub async fn connect(config: EcsConfig) -> Result<Self> {
+        config.check()?;
+        let sdk = client::load(&config).await;
+        Self::with_sdk_config(config, sdk).await
+    }
+
+    /// A launcher with the credentials, region and endpoint of `sdk`. What `config` says goes
+    /// first; retries and time limits are [`EcsConfig::pace`]'s.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    ///
+    /// # Cancel safety
+    /// Cancel-safe.
+    pub async fn with_sdk_config(config: EcsConfig, sdk: SdkConfig) -> Result<Self> {
+        config.check()?;
+        let sdk = client::configure(sdk, &config).await?;
+        let region = sdk.region().map(ToString::to_string).unwrap_or_default();
+        let client = Client::new(&sdk);
+        let interfaces = Interfaces::new(sdk, config.pace.api_timeout);
+        Ok(Self {
+            config,
+            region,
+            client,
+            interfaces,
+            public: Mutex::default(),
+            spent: Mutex::default(),
+        })
+    }
+
+    fn handle(&self, task: &Accepted, key: Option<&str>) -> TaskHandle {
+        EcsTask::new(&self.config, &self.region, task.since).into_handle(&task.arn, key)
+    }
+
+    async fn endpoint(&self, arn: &str, task: &Task, state: &EcsTask) -> Result<Option<Endpoint>> {
+        if !state.public_ip {
+            return Ok(address::private_ip(task).map(|ip| state.endpoint(ip)));
+        }
+        let known = self.public().get(arn).cloned();
+        if let Some(ip) = known {
+            return Ok(Some(state.endpoint(ip)));
+        }
+        let Some(interface) = address::interface_id(task) else { return Ok(None) };
+        let ip = self.interfaces.public_ip(interface, &state.region).await?;
+        if let Some(ip) = &ip {
+            self.public().insert(arn.to_owned(), ip.clone());
+        }
+        Ok(ip.map(|ip| state.endpoint(ip)))
+    }
+
+    fn public(&self) -> MutexGuard<'_, HashMap<String, String>> {
+        self.public.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn spent(&self) -> MutexGuard<'_, Vec<Spent>> {
+        self.spent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers where a task ended, if the next one had better go elsewhere.
+    fn note_end(&self, task: &Task, stopped: &Stopped) {
+        if matches!(stopped.cause, StopCause::Capacity | StopCause::Interrupted) {
+            let here = Spent::of(task);
+            let mut spent = self.spent();
+            if !spent.contains(&here) {
+                spent.push(here);
+            }
+        }
+    }
+}
+
+async fn stop_task(client: &Client, cluster: &str, arn: &str) -> Result<()> {
+    let request =
+        client.stop_task().cluster(cluster).task(arn).reason("stopped by the fargate driver");
+    request.send().await.map(drop).map_err(|error| from_sdk(STOP, &error).with("task", arn))
+}
+
+#[async_trait]
+impl TaskLauncher for EcsLauncher {
+    fn backend(&self) -> &'static str {
+        BACKEND
+    }
+
+    async fn launch(&self, spec: &TaskSpec) -> Result<TaskHandle> {
+        let spent = self.spent().clone();
+        let task = Launch::new(&self.client, &self.config, spec, &spent).run().await?;
+        Ok(self.handle(&task, Some(spec.key.as_str())))
+    }
+
+    async fn status(&self, task: &TaskHandle) -> Result<TaskStatus> {
+        let state = EcsTask::read(task)?;
+        let arn = task.id();
+        let client = client::for_region(&self.client, &state.region);
+        let seen = adopt::describe(&client, &state.cluster, &[arn.to_owned()])
+            .await
+            .map_err(|error| error.with("task", arn))?;
+        let Some(seen) = seen.first() else {
+            if state.is_fresh(self.config.pace.invisible) {
+                let detail = "not visible yet".to_owned();
+                return Ok(TaskStatus::Pending { detail, endpoint: None });
+            }
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                DESCRIBE.op,
+                "ECS does not know the task (any more)",
+            )
+            .with("task", arn)
+            .with("cluster", state.cluster));
+        };
+        Ok(match observe(seen, &state.container) {
+            Seen::Starting(detail) => {
+                let endpoint = self.endpoint(arn, seen, &state).await?;
+                TaskStatus::Pending { detail, endpoint }
+            }
+            Seen::Running => {
+                TaskStatus::Running { endpoint: self.endpoint(arn, seen, &state).await? }
+            }
+            Seen::Ending(detail) => TaskStatus::Pending { detail, endpoint: None },
+            Seen::Stopped(stopped) => {
+                self.public().remove(arn);
+                self.note_end(seen, &stopped);
+                TaskStatus::Stopped(stopped)
+            }
+        })
+    }
+
+    async fn stop(&self, task: &TaskHandle, _grace: Duration) -> Result<()> {
+        let state = EcsTask::read(task)?;
+        let arn = task.id();
+        let client = client::for_region(&self.client, &state.region);
+        let mut pause = Backoff::new(self.config.pace.first_pause, self.config.pace.max_pause);
+        loop {
+            match stop_task(&client, &state.cluster, arn).await {
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    // A task that is only not visible yet must not be left running.
+                    if !state.is_fresh(self.config.pace.invisible) {
+                        break;
+                    }
+                    sleep(pause.next_pause()).await;
+                }
+                Err(error) => return Err(error),
+                Ok(()) => break,
+            }
+        }
+        self.public().remove(arn);
+        Ok(())
+    }
+
+    async fn list(&self, owner: &str) -> Result<Vec<TaskHandle>> {
+        let cluster = &self.config.cluster;
+        let tasks = adopt::owned(&self.client, cluster, owner).await?;
+        Ok(tasks
+            .iter()
+            .filter_map(|task| Some(self.handle(&Accepted::read(task)?, tags::key_of(task))))
+            .collect())
+    }
+}

@@ -1,0 +1,10 @@
+//! The ECS backend through the real SDK over HTTP: against the project's double, which can fail
+//! in every way AWS does, and against moto as an independent witness.
+
+mod bench;
+mod conformance;
+mod launch;
+mod lost;
+mod moto;
+mod role;
+mod watch;

@@ -1,0 +1,107 @@
+//! The table of keys.
+
+/// What a key's value must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Text.
+    Text,
+    /// One of these words, upper or lower case.
+    Word(&'static [&'static str]),
+    /// true or false.
+    Flag,
+    /// A TCP port. Below 1 means the default, as in the Go driver.
+    Port,
+    /// A whole number from the first to the second.
+    Number(i64, i64),
+    /// Text, or a whole number taken as text.
+    TextOrNumber,
+    /// Text such as "90s" or "10m".
+    Duration,
+    /// A list of texts.
+    Texts,
+    /// A table of texts.
+    TextMap,
+    /// A list of `{ Name, Weight, Base }`.
+    Providers,
+    /// A table `{ Arn, ExternalId, SessionName }`.
+    Role,
+}
+
+/// One key.
+#[derive(Debug)]
+pub struct Key {
+    /// Section and name, such as "Fargate.Cluster".
+    pub path: &'static str,
+    /// What its value must be.
+    pub kind: Kind,
+    /// The default, written as in TOML.
+    pub default: Option<&'static str>,
+}
+
+/// What a backend cannot do without: one of these keys.
+#[derive(Debug)]
+pub struct Need {
+    /// The value of `Backend`.
+    pub backend: &'static str,
+    /// One of them must be set.
+    pub any_of: &'static [&'static str],
+}
+
+/// Every need of every backend.
+pub const NEEDS: &[Need] = &[
+    Need { backend: "ecs", any_of: &[CLUSTER] },
+    Need { backend: "ecs", any_of: &[REGION] },
+    Need { backend: "ecs", any_of: &[SUBNET, SUBNETS] },
+    Need { backend: "ecs", any_of: &[SECURITY_GROUP, SECURITY_GROUPS] },
+    Need { backend: "ecs", any_of: &[TASK_DEFINITION] },
+    Need { backend: "ecs", any_of: &[METADATA_DIRECTORY] },
+    Need { backend: "ecs", any_of: &[SSH_USERNAME] },
+];
+
+macro_rules! keys {
+    ($($name:ident = $path:literal, $kind:expr, $default:expr;)+) => {
+        $(#[doc = concat!("`", $path, "`")] pub const $name: &str = $path;)+
+
+        /// Every key, in the order `check-config` shows them.
+        pub const KEYS: &[Key] = &[$(Key { path: $path, kind: $kind, default: $default }),+];
+    };
+}
+
+keys! {
+    BACKEND = "Backend", Kind::Word(&["ecs", "local"]), Some("\"ecs\"");
+    SHELL = "Shell", Kind::Word(&["bash", "sh"]), None;
+    LOG_LEVEL = "LogLevel", Kind::Word(
+        &["trace", "debug", "info", "warn", "warning", "error", "fatal", "panic"]), Some("\"info\"");
+    LOG_FORMAT = "LogFormat", Kind::Word(&["text", "text-simple", "json"]), Some("\"text\"");
+    LOG_FILE = "LogFile", Kind::Text, None;
+    CLUSTER = "Fargate.Cluster", Kind::Text, None;
+    REGION = "Fargate.Region", Kind::Text, None;
+    SUBNET = "Fargate.Subnet", Kind::Text, None;
+    SUBNETS = "Fargate.Subnets", Kind::Texts, None;
+    SECURITY_GROUP = "Fargate.SecurityGroup", Kind::Text, None;
+    SECURITY_GROUPS = "Fargate.SecurityGroups", Kind::Texts, None;
+    TASK_DEFINITION = "Fargate.TaskDefinition", Kind::Text, None;
+    ALLOWED_TASK_DEFINITIONS = "Fargate.AllowedTaskDefinitions", Kind::Texts, None;
+    ENABLE_PUBLIC_IP = "Fargate.EnablePublicIP", Kind::Flag, Some("false");
+    USE_PUBLIC_IP = "Fargate.UsePublicIP", Kind::Flag, None;
+    PLATFORM_VERSION = "Fargate.PlatformVersion", Kind::Text, None;
+    ENABLE_EXECUTE_COMMAND = "Fargate.EnableExecuteCommand", Kind::Flag, Some("false");
+    LAUNCH_TYPE = "Fargate.LaunchType", Kind::Word(&["FARGATE", "EC2"]), None;
+    CAPACITY_PROVIDERS = "Fargate.CapacityProviders", Kind::Providers, None;
+    TAGS = "Fargate.Tags", Kind::TextMap, None;
+    PROPAGATE_TAGS = "Fargate.PropagateTags", Kind::Flag, Some("false");
+    CPU = "Fargate.Cpu", Kind::TextOrNumber, None;
+    MEMORY = "Fargate.Memory", Kind::TextOrNumber, None;
+    EPHEMERAL_STORAGE = "Fargate.EphemeralStorageGiB", Kind::Number(21, 200), None;
+    TASK_ROLE = "Fargate.TaskRole", Kind::Text, None;
+    EXECUTION_ROLE = "Fargate.ExecutionRole", Kind::Text, None;
+    ASSUME_ROLE = "Fargate.AssumeRole", Kind::Role, None;
+    START_TIMEOUT = "Fargate.StartTimeout", Kind::Duration, Some("\"10m\"");
+    METADATA_DIRECTORY = "TaskMetadata.Directory", Kind::Text, None;
+    SSH_USERNAME = "SSH.Username", Kind::Text, None;
+    SSH_PORT = "SSH.Port", Kind::Port, Some("22");
+    SSH_PRIVATE_KEY = "SSH.PrivateKeyPath", Kind::Text, None;
+    SSH_CONNECT_TIMEOUT = "SSH.ConnectTimeout", Kind::Duration, Some("\"10s\"");
+    SSH_KEEP_ALIVE = "SSH.KeepAliveInterval", Kind::Duration, Some("\"15s\"");
+    LOCAL_DIRECTORY = "Local.Directory", Kind::Text, None;
+}

@@ -1,0 +1,19 @@
+//! The `fargate` command line and the four stages GitLab Runner calls.
+
+mod check_config;
+mod cli;
+mod context;
+mod generate;
+mod job_log;
+mod output;
+mod run;
+mod signals;
+mod stages;
+mod task_definition;
+
+pub(crate) use self::cli::TryArgs;
+pub use self::cli::{Cli, Command, Stage, compatible};
+pub(crate) use self::context::local_directory;
+pub(crate) use self::job_log::{say, say_error, seconds};
+pub use self::run::run;
+pub(crate) use self::signals::cancelled_by_signal;

@@ -1,0 +1,71 @@
+use std::fmt;
+use std::time::Duration;
+
+use crate::{Endpoint, Error, TaskHandle};
+
+/// Something a person watching the job would like to know.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum JobEvent<'a> {
+    /// A task is being asked for.
+    Launching,
+    /// The backend accepted the task.
+    Launched {
+        /// The task.
+        task: &'a TaskHandle,
+        /// Since [`JobEvent::Launching`].
+        took: Duration,
+    },
+    /// An earlier, interrupted prepare had launched this task; it is used.
+    Adopted {
+        /// The task.
+        task: &'a TaskHandle,
+    },
+    /// The platform reports another state.
+    State {
+        /// In its own words.
+        state: &'a str,
+        /// Since the launch.
+        after: Duration,
+    },
+    /// The address is known.
+    Address {
+        /// Where the task will answer.
+        endpoint: &'a Endpoint,
+        /// Since the launch.
+        after: Duration,
+    },
+    /// The task accepts commands.
+    Ready {
+        /// Where.
+        endpoint: &'a Endpoint,
+        /// Since the launch.
+        after: Duration,
+    },
+    /// The address has not answered for a while; the wait goes on.
+    StillWaiting(&'a Error),
+    /// Something is wrong, and the work goes on without it.
+    Trouble(&'a Error),
+    /// What a failed prepare started could not be stopped, or may not have been found yet; it is
+    /// left to cleanup.
+    LeftToCleanup(&'a Error),
+    /// There was no room, or the platform took the task back before it was ready; a new one is
+    /// asked for.
+    LaunchingAgain(&'a Error),
+    /// A task is being stopped.
+    Stopping {
+        /// The task.
+        task: &'a TaskHandle,
+    },
+}
+
+/// Takes the events of a job; called from within the work, so it must not block for long.
+pub trait Observer: fmt::Debug + Send + Sync {
+    /// One event.
+    fn event(&self, event: &JobEvent<'_>);
+}
+
+/// Ignores everything.
+impl Observer for () {
+    fn event(&self, _: &JobEvent<'_>) {}
+}

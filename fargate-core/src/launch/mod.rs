@@ -1,0 +1,94 @@
+//! Starting and stopping tasks.
+
+mod ext;
+mod forward;
+mod ready;
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+pub use self::ext::{Pace, TaskLauncherExt, Waiting};
+use crate::{Result, TaskHandle, TaskSpec, TaskStatus};
+
+/// Starts, watches, stops and finds tasks on one backend.
+///
+/// Object-safe, without default methods and without generics: a forwarding wrapper cannot miss
+/// anything. Conveniences are in [`TaskLauncherExt`]. `testkit::launcher_conformance!` (feature
+/// `testkit`) tests an implementation against every numbered point below
+/// that shows from outside.
+#[async_trait]
+pub trait TaskLauncher: fmt::Debug + Send + Sync + 'static {
+    /// A short, constant name, such as "ecs"; part of every handle.
+    fn backend(&self) -> &'static str;
+
+    /// Starts a task, or finds the one this key started before.
+    ///
+    /// # Behavior
+    /// 1. Returns as soon as the backend has accepted the task; it need not run yet.
+    /// 2. The same spec twice, one after the other or at once, is one task.
+    /// 3. A key whose task was stopped does not come to life again: the handle of the stopped
+    ///    task comes back, or `Conflict`.
+    /// 4. Whatever it started can be found by [`list`](Self::list) from then on.
+    ///
+    /// # Errors
+    /// `Capacity` when no place had room (every place was tried), `ImageUnavailable`,
+    /// `PermissionDenied`, `Unauthenticated`, `InvalidConfig`, `NotFound` (cluster, task
+    /// definition), `Throttled`, `ConnectFailed`, `Conflict`; and `ConnectionLost` when it is
+    /// unknown whether a task was started. Only that kind, `Unavailable`, `Timeout`, `Conflict`
+    /// and `Unexpected` may be returned when one may have been: for every other kind the caller
+    /// takes it that nothing was started.
+    ///
+    /// # Cancel safety
+    /// Not cancel-safe: a dropped call may leave a task. [`list`](Self::list), or the same call
+    /// again, recovers it.
+    async fn launch(&self, spec: &TaskSpec) -> Result<TaskHandle>;
+
+    /// How the task is doing now.
+    ///
+    /// # Behavior
+    /// 1. One question to the backend, no waiting.
+    /// 2. A task that was accepted a moment ago and is not visible yet is `Pending`.
+    /// 3. `Stopped` says why, as fully as the backend does.
+    ///
+    /// # Errors
+    /// `NotFound` when the backend has forgotten the task; `Unsupported` for a handle of another
+    /// backend; service errors as for [`launch`](Self::launch).
+    ///
+    /// # Cancel safety
+    /// Cancel-safe.
+    async fn status(&self, task: &TaskHandle) -> Result<TaskStatus>;
+
+    /// Ends the task and everything that runs in it.
+    ///
+    /// # Behavior
+    /// 1. Processes are asked to end (TERM) and killed after `grace`. A backend whose platform
+    ///    fixes the grace itself may ignore the argument and says so.
+    /// 2. Idempotent: a task that is stopped, or that the backend has forgotten, is `Ok`.
+    /// 3. When it returns, no further command can be started on the task for longer than `grace`.
+    ///
+    /// # Errors
+    /// `Unsupported` for a handle of another backend; service errors as for
+    /// [`launch`](Self::launch).
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: call it again.
+    async fn stop(&self, task: &TaskHandle, grace: Duration) -> Result<()>;
+
+    /// The tasks of `owner` that are not over, whichever process started them.
+    ///
+    /// # Behavior
+    /// 1. Finds a task whose launching process died at any moment after the backend accepted it.
+    /// 2. Never returns a task of another owner.
+    /// 3. Handles carry the launch key where the backend keeps it.
+    ///
+    /// # Errors
+    /// Service errors as for [`launch`](Self::launch).
+    ///
+    /// # Cancel safety
+    /// Cancel-safe.
+    async fn list(&self, owner: &str) -> Result<Vec<TaskHandle>>;
+}
+
+const _: Option<&dyn TaskLauncher> = None;

@@ -1,0 +1,37 @@
+//! Launch a task, run scripts on it, stop it: on any backend, from any program.
+//!
+//! The crate holds the model and the contracts; it names no cloud and no wire protocol.
+//!
+//! | you want to | look at |
+//! |---|---|
+//! | start and stop tasks | [`TaskLauncher`], [`TaskSpec`], [`TaskHandle`], [`TaskStatus`] |
+//! | run a script on a task | [`RemoteExec`], [`ExecRequest`], [`OutputSink`], [`ExitStatus`] |
+//! | wait for a task | [`TaskLauncherExt`], [`Pace`] |
+//! | run a CI job over several processes | [`job::JobLife`], [`job::HandleStore`] |
+//! | understand a failure | [`Error`], [`ErrorKind`], [`Retry`] |
+//! | write a backend of your own | the two traits, then `testkit` (feature `testkit`) to test it |
+//!
+//! Two rules hold everywhere. A script's non-zero exit is `Ok(ExitStatus::Code(n))`, never an
+//! error. An exit status that never arrived is [`ErrorKind::ConnectionLost`], never success.
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+mod backoff;
+mod error;
+mod exec;
+pub mod job;
+mod launch;
+mod task;
+#[cfg(any(test, feature = "testkit"))]
+pub mod testkit;
+
+pub use async_trait::async_trait;
+pub use backoff::Backoff;
+pub use error::{Error, ErrorKind, Fault, Report, Result, Retry};
+pub use exec::{
+    Collected, ExecRequest, ExitStatus, Interpreter, OutputSink, RemoteExec, Stream, quote,
+};
+pub use launch::{Pace, TaskLauncher, TaskLauncherExt, Waiting};
+pub use task::{Endpoint, StopCause, Stopped, TaskHandle, TaskKey, TaskSpec, TaskStatus};

@@ -1,0 +1,11 @@
+//! What a task is: asked for ([`TaskSpec`]), started ([`TaskHandle`]), observed ([`TaskStatus`]).
+
+mod endpoint;
+mod handle;
+mod spec;
+mod status;
+
+pub use endpoint::Endpoint;
+pub use handle::TaskHandle;
+pub use spec::{TaskKey, TaskSpec};
+pub use status::{StopCause, Stopped, TaskStatus};

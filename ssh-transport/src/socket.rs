@@ -1,0 +1,152 @@
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+/// Reads after which the connection is certainly set up.
+const SET_UP_READS: u32 = 32;
+
+/// The TCP connection, quick to set up and certain to end.
+///
+/// While the connection is set up, acknowledgements are sent at once: the server's small writes
+/// otherwise wait 40 ms for a delayed one. The kernel forgets that setting, so each of the first
+/// reads renews it.
+///
+/// Once `hang_up` is cancelled every read and write fails. The task that drives the connection
+/// ignores that its owner is gone while keys are exchanged, and would else wait for a silent
+/// server for ever.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    tcp: TcpStream,
+    reads_left: u32,
+    hung_up: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl Socket {
+    /// Connects to the first address that answers.
+    ///
+    /// `write_timeout` bounds how long sent bytes may stay unacknowledged or unread by the peer
+    /// (tcp(7), `TCP_USER_TIMEOUT`): the keepalive cannot be sent while a write is stuck.
+    pub(crate) async fn connect(
+        addresses: &[SocketAddr],
+        write_timeout: Duration,
+        hang_up: &CancellationToken,
+    ) -> io::Result<Self> {
+        let tcp = TcpStream::connect(addresses).await?;
+        tcp.set_nodelay(true)?;
+        #[cfg(target_os = "linux")]
+        SockRef::from(&tcp).set_tcp_user_timeout(Some(write_timeout))?;
+        #[cfg(not(target_os = "linux"))]
+        let _ = write_timeout;
+        let hung_up = Box::pin(hang_up.clone().cancelled_owned());
+        Ok(Self { tcp, reads_left: SET_UP_READS, hung_up })
+    }
+
+    fn acknowledge_at_once(&mut self) {
+        if self.reads_left > 0 {
+            self.reads_left -= 1;
+            #[cfg(target_os = "linux")]
+            // It only saves time: a kernel that refuses it is no reason to fail.
+            SockRef::from(&self.tcp).set_tcp_quickack(true).ok();
+        }
+    }
+
+    /// Turns "not yet" into "never" after `hang_up`.
+    fn unless_hung_up<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if poll.is_pending() && self.hung_up.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::ConnectionAborted,
+                "this side hung up",
+            )));
+        }
+        poll
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        this.acknowledge_at_once();
+        let poll = Pin::new(&mut this.tcp).poll_read(cx, buf);
+        this.unless_hung_up(cx, poll)
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let poll = Pin::new(&mut this.tcp).poll_write(cx, buf);
+        this.unless_hung_up(cx, poll)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().tcp).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().tcp).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// A hang guard, not a speed goal.
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    /// A peer whose kernel accepts, and that never reads.
+    async fn socket(write_timeout: Duration) -> (Socket, TcpListener, CancellationToken) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let hang_up = CancellationToken::new();
+        let address = listener.local_addr().unwrap();
+        let socket = Socket::connect(&[address], write_timeout, &hang_up).await.unwrap();
+        (socket, listener, hang_up)
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_reads_nothing_ends_a_write() {
+        let (mut socket, _listener, _hang_up) = socket(Duration::from_millis(500)).await;
+        let write = async {
+            loop {
+                if let Err(error) = socket.write_all(&[0; 65536]).await {
+                    return error.kind();
+                }
+            }
+        };
+        assert_eq!(timeout(PATIENCE, write).await.expect("no hang"), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn hanging_up_ends_a_read_that_waits() {
+        let (mut socket, _listener, hang_up) = socket(PATIENCE).await;
+        let read = async { socket.read(&mut [0; 16]).await.unwrap_err().kind() };
+        let hang_up = async { hang_up.cancel() };
+        let both = async { tokio::join!(read, hang_up).0 };
+        let kind = timeout(PATIENCE, both).await.expect("no hang");
+        assert_eq!(kind, io::ErrorKind::ConnectionAborted);
+    }
+}

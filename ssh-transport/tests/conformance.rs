@@ -1,0 +1,20 @@
+//! The conformance kit against a real OpenSSH server.
+
+mod common;
+
+use std::sync::Arc;
+
+use fargate_core::testkit::TransportBench;
+use fargate_ssh_transport::{SshConfig, SshExec, SshKey};
+
+async fn bench() -> TransportBench {
+    let (sshd, exec) = common::server();
+    TransportBench {
+        exec: Arc::new(exec),
+        stranger: Arc::new(SshExec::new(SshConfig::default(), SshKey::generate().expect("a key"))),
+        endpoint: common::unknown(&sshd),
+        guard: Box::new(sshd),
+    }
+}
+
+fargate_core::transport_conformance!(bench);

@@ -1,0 +1,38 @@
+//! A double of the parts of AWS that a Fargate task launcher talks to.
+//!
+//! [`EcsDouble`] is an HTTP server on loopback that answers ECS (JSON 1.1), EC2
+//! `DescribeNetworkInterfaces` and STS (query protocol) at one address; set it as
+//! `AWS_ENDPOINT_URL`. It checks request signatures, validates what ECS validates, and walks tasks
+//! through their states. A task is real: an sshd or an agent at an address of its own in 127/8.
+//!
+//! What AWS does on a bad day is scripted with [`Fault`]; what it does on a busy one with
+//! [`RateLimits`].
+
+mod address;
+mod api_error;
+mod definition;
+mod dispatch;
+mod double;
+mod end;
+mod faults;
+mod host;
+mod ids;
+mod lifecycle;
+mod ops;
+mod options;
+mod rate;
+mod request;
+mod server;
+mod signature;
+mod state;
+mod task;
+mod task_json;
+mod view;
+mod xml;
+
+pub use self::double::EcsDouble;
+pub use self::end::TaskEnd;
+pub use self::faults::Fault;
+pub use self::options::{AssumableRole, EcsOptions, StateDelays, TaskDefinition, TaskProgram};
+pub use self::rate::{Bucket, RateLimits};
+pub use self::view::TaskView;

@@ -1,0 +1,84 @@
+//! One call, as it was understood.
+
+use serde_json::Value;
+
+/// The services behind the one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Service {
+    Ecs,
+    Ec2,
+    Sts,
+}
+
+impl Service {
+    /// The name in signatures and IAM actions.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Ecs => "ecs",
+            Self::Ec2 => "ec2",
+            Self::Sts => "sts",
+        }
+    }
+}
+
+/// What the double can do.
+pub(super) const OPERATIONS: [(Service, &str); 13] = [
+    (Service::Ecs, "RunTask"),
+    (Service::Ecs, "DescribeTasks"),
+    (Service::Ecs, "StopTask"),
+    (Service::Ecs, "ListTasks"),
+    (Service::Ecs, "TagResource"),
+    (Service::Ecs, "ListTagsForResource"),
+    (Service::Ecs, "RegisterTaskDefinition"),
+    (Service::Ecs, "DescribeTaskDefinition"),
+    (Service::Ecs, "DescribeClusters"),
+    (Service::Ecs, "ListClusters"),
+    (Service::Ec2, "DescribeNetworkInterfaces"),
+    (Service::Sts, "AssumeRole"),
+    (Service::Sts, "GetCallerIdentity"),
+];
+
+/// One call.
+#[derive(Debug, Clone)]
+pub(super) struct Request {
+    pub(super) service: Service,
+    pub(super) op: String,
+    /// The body: JSON as it came, or the fields of the form as one object of strings.
+    pub(super) body: Value,
+    /// The ARN of whoever signed it.
+    pub(super) who: String,
+}
+
+impl Request {
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        text(&self.body, name)
+    }
+
+    /// The name of the cluster it is about; "default" where none is named.
+    pub(super) fn cluster(&self) -> &str {
+        super::ids::last_part(self.text("cluster").unwrap_or("default"))
+    }
+}
+
+/// A string field that is not empty.
+pub(super) fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
+    value.get(name)?.as_str().filter(|text| !text.is_empty())
+}
+
+/// A list field; missing is empty.
+pub(super) fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+/// A list of strings; missing is empty.
+pub(super) fn texts(value: &Value, name: &str) -> Vec<String> {
+    list(value, name).iter().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// The fields of a form as an object of strings.
+pub(super) fn form(body: &[u8]) -> Value {
+    form_urlencoded::parse(body)
+        .map(|(name, value)| (name.into_owned(), Value::from(value.into_owned())))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}

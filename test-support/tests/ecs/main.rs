@@ -1,0 +1,9 @@
+//! The double over raw HTTP, signed by the AWS signer, with the real `ssh` as the visitor.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of tests may panic as tests do")]
+
+mod api;
+mod client;
+mod faults;
+mod rates;
+mod tasks;
