@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fargate_backend_local::{LocalConfig, LocalLauncher};
 use fargate_core::testkit::unique_key;
-use fargate_core::{Endpoint, TaskHandle, TaskKey, TaskLauncher, TaskSpec, TaskStatus};
+use fargate_core::{Endpoint, Stopped, TaskHandle, TaskKey, TaskLauncher, TaskSpec, TaskStatus};
 use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -45,6 +45,18 @@ pub(crate) async fn settled(launcher: &LocalLauncher, task: &TaskHandle) -> Task
         match launcher.status(task).await.unwrap() {
             TaskStatus::Pending { .. } => assert!(Instant::now() < until, "it does not settle"),
             status => return status,
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Waits until the task is over.
+pub(crate) async fn ended(launcher: &LocalLauncher, task: &TaskHandle) -> Stopped {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match launcher.status(task).await.unwrap() {
+            TaskStatus::Stopped(stopped) => return stopped,
+            status => assert!(Instant::now() < until, "it does not end: {status:?}"),
         }
         sleep(Duration::from_millis(5)).await;
     }

@@ -6,7 +6,7 @@ use fargate_core::{TaskLauncher, TaskStatus};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Command;
 
-use crate::common::{GRACE, is_running, launcher, processes_of, settled, spec, ssh};
+use crate::common::{GRACE, is_running, launcher, processes_of, settled, spec, ssh, until};
 
 #[tokio::test]
 async fn daemon_that_left_its_session_is_swept_even_when_the_agent_was_killed() {
@@ -40,7 +40,7 @@ async fn daemon_that_left_its_session_is_swept_even_when_the_agent_was_killed() 
     kill_process(agent, Signal::KILL).unwrap();
     assert!(is_running(daemon));
     launcher.stop(&task, GRACE).await.unwrap();
-    assert!(!is_running(daemon));
+    until("the daemon is gone", || !is_running(daemon)).await;
     assert!(!dir.exists());
 }
 

@@ -4,9 +4,11 @@ use std::fs;
 
 use fargate_core::{Endpoint, TaskLauncher, TaskStatus};
 use tokio::process::Command;
-use tokio::time::{Duration, Instant, sleep, timeout};
+use tokio::time::{Duration, timeout};
 
-use crate::common::{GRACE, PATIENCE, is_running, launcher, processes_of, settled, spec, until};
+use crate::common::{
+    GRACE, PATIENCE, ended, is_running, launcher, processes_of, settled, spec, until,
+};
 
 #[tokio::test]
 async fn a_local_host_key_is_known_before_the_first_contact() {
@@ -33,14 +35,7 @@ async fn a_local_task_ends_itself_at_its_deadline() {
     let task = launcher.launch(&spec().deadline(Duration::from_secs(1))).await.unwrap();
     let dir = root.path().join(task.id());
     let agent = fs::read_to_string(dir.join("agent.pid")).unwrap().parse().unwrap();
-    let patience = Instant::now() + PATIENCE;
-    loop {
-        match launcher.status(&task).await.unwrap() {
-            TaskStatus::Stopped(_) => break,
-            status => assert!(Instant::now() < patience, "it does not end: {status:?}"),
-        }
-        sleep(Duration::from_millis(5)).await;
-    }
+    ended(&launcher, &task).await;
     until("the agent is gone", || !is_running(agent) && processes_of(&dir).is_empty()).await;
     assert_eq!(launcher.list("me").await.unwrap(), []);
     launcher.stop(&task, GRACE).await.unwrap();
