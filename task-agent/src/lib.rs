@@ -28,6 +28,7 @@ mod args;
 mod command;
 mod connection;
 mod end;
+mod end_signals;
 mod gate;
 mod groups;
 mod handler;
@@ -43,6 +44,7 @@ mod state_dir;
 
 pub use args::AgentArgs;
 pub use end::AgentEnd;
+pub use end_signals::EndSignals;
 pub use logging::{init_logging, report_failure};
 pub use run::run;
 

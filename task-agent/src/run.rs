@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use fargate_core::{Error, ErrorKind, Result};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{interval, sleep, timeout};
 
 use crate::server::Server;
 use crate::state_dir::StateDir;
-use crate::{AgentArgs, AgentEnd, connection, keys, orphans};
+use crate::{AgentArgs, AgentEnd, EndSignals, connection, keys, orphans};
 
 /// How often ended processes are collected.
 const TIDY: Duration = Duration::from_secs(2);
@@ -48,7 +47,8 @@ async fn serve(args: AgentArgs) -> Result<AgentEnd> {
     let host_line = keys::public_line(&host_key)?;
     let state = args.state_dir.as_deref().map(StateDir::hold).transpose()?;
     // From here on a signal ends the agent in order.
-    let mut asked = Asked::new()?;
+    let mut asked =
+        EndSignals::new().map_err(|error| unexpected("signals are not handled", error))?;
     let listener = TcpListener::bind(args.listen).await.map_err(|error| refused(&args, error))?;
     let at = listener.local_addr().map_err(|error| unexpected("no address", error))?;
     orphans::adopt();
@@ -59,7 +59,7 @@ async fn serve(args: AgentArgs) -> Result<AgentEnd> {
     tracing::info!(address = %at, host_key = host_line, "listening");
 
     let end = tokio::select! {
-        () = asked.wait() => AgentEnd::Asked,
+        () = asked.recv() => AgentEnd::Asked,
         () = deadline(args.deadline) => AgentEnd::Deadline,
         () = gone(state.as_ref()) => AgentEnd::StateDirGone,
         () = connection::accept(&server, &listener) => AgentEnd::Asked,
@@ -81,27 +81,6 @@ async fn serve(args: AgentArgs) -> Result<AgentEnd> {
     }
     server.closed.cancel();
     Ok(end)
-}
-
-/// The signals that ask the agent to end.
-struct Asked([Signal; 3]);
-
-impl Asked {
-    fn new() -> Result<Self> {
-        let on = |kind| signal(kind).map_err(|error| unexpected("signals are not handled", error));
-        let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
-        let [term, int, hup] = kinds.map(on);
-        Ok(Self([term?, int?, hup?]))
-    }
-
-    async fn wait(&mut self) {
-        let [term, int, hup] = &mut self.0;
-        tokio::select! {
-            _ = term.recv() => {}
-            _ = int.recv() => {}
-            _ = hup.recv() => {}
-        }
-    }
 }
 
 async fn deadline(after: Option<Duration>) {

@@ -1,7 +1,7 @@
 //! The runner's SIGTERM, and a person's Ctrl-C.
 
 use fargate_core::{Error, ErrorKind, Result};
-use tokio::signal::unix::{SignalKind, signal};
+use fargate_task_agent::EndSignals;
 use tokio_util::sync::CancellationToken;
 
 /// A token that is cancelled at the first SIGTERM, SIGINT or SIGHUP; from then on none of them ends
@@ -10,20 +10,13 @@ use tokio_util::sync::CancellationToken;
 /// # Errors
 /// `Unexpected` when the handlers cannot be installed.
 pub(crate) fn cancelled_by_signal() -> Result<CancellationToken> {
-    let failed = |error: std::io::Error| {
+    let mut signals = EndSignals::new().map_err(|error| {
         Error::new(ErrorKind::Unexpected, "listen for signals", error.to_string())
-    };
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(failed)?;
+    })?;
     let cancel = CancellationToken::new();
     let cancelled = cancel.clone();
     tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            _ = hangup.recv() => {}
-        }
+        signals.recv().await;
         cancelled.cancel();
     });
     Ok(cancel)
