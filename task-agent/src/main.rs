@@ -4,6 +4,11 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use fargate_task_agent::{AgentArgs, init_logging, report_failure, run};
+use mimalloc::MiMalloc;
+
+/// For the reason the driver has: packet buffers come and go.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// SSH server and command runner for one task.
 #[derive(Debug, Parser)]

@@ -11,6 +11,8 @@ use crate::site::Site;
 
 /// Names as the table shows them.
 pub const OURS: &str = "ours";
+/// Ours with `true` as a plain command, which is what the others run: a script is stored first.
+pub const PLAIN: &str = "ours, no script";
 /// OpenSSH's client.
 pub const SSH: &str = "ssh";
 /// Go's x/crypto/ssh.
@@ -73,7 +75,8 @@ impl Clients {
         command
     }
 
-    /// The client that runs `remote` at the server. Ours sends it as a script.
+    /// The client that runs `remote` at the server. Ours sends it as a script; [`PLAIN`] knows
+    /// nothing but `true`.
     ///
     /// # Errors
     /// When the client is not there.
@@ -92,6 +95,7 @@ impl Clients {
         };
         let mut command = match client {
             OURS => self.ours("command", login, remote),
+            PLAIN if remote == "true" => self.ours("probe", login, ""),
             RUSSH => self.ours("russh", login, remote),
             GO => other(&self.go)?,
             LIBSSH2 => other(&self.libssh2)?,

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::clients::{GO, OURS, RUSSH, SSH};
+use super::clients::{GO, OURS, PLAIN, RUSSH, SSH};
 use super::place::{LIMIT, Place};
 use super::report::{Goal, Report, Row};
 use super::turns::Turns;
@@ -20,7 +20,7 @@ use crate::workload::remote;
 /// When a client fails.
 pub fn round_trips(place: &Place, report: &mut Report) -> io::Result<()> {
     const ROUND_TRIP: Duration = Duration::from_millis(20);
-    let clients = place.clients.among(&[OURS, SSH, GO, RUSSH]);
+    let clients = place.clients.among(&[OURS, PLAIN, SSH, GO, RUSSH]);
     let near = Relay::start(place.sshd.port, ROUND_TRIP)?;
     let far = Relay::start(place.sshd.port, 2 * ROUND_TRIP)?;
     let mut pairs = Vec::new();
@@ -34,9 +34,7 @@ pub fn round_trips(place: &Place, report: &mut Report) -> io::Result<()> {
         pairs.push((client, short.wall, long.wall));
         Ok(short)
     })?;
-    for (client, goal) in
-        [(OURS, Goal::Below(7.0)), (SSH, Goal::None), (GO, Goal::None), (RUSSH, Goal::None)]
-    {
+    for client in [PLAIN, OURS, SSH, GO, RUSSH] {
         let trips: Vec<f64> = pairs
             .iter()
             // The first round does not count.
@@ -48,10 +46,10 @@ pub fn round_trips(place: &Place, report: &mut Report) -> io::Result<()> {
             .collect();
         let row = Row {
             work: "round trips after TCP, 20 ms path",
-            against: if client == OURS { "–" } else { client },
-            measure: if client == OURS { "round trips" } else { "its own round trips" },
+            against: "–",
+            measure: client,
             unit: "",
-            goal,
+            goal: if client == PLAIN { Goal::Below(7.0) } else { Goal::None },
         };
         report.goal(row, Spread::of(&trips));
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::process::Command;
 use std::time::Duration;
 
-use super::clients::{GO, LIBSSH2, OURS, RUSSH, SSH, ssh};
+use super::clients::{GO, LIBSSH2, OURS, PLAIN, RUSSH, SSH, ssh};
 use super::place::{LIMIT, Place};
 use super::report::{Goal, Report, Row};
 use super::turns::Turns;
@@ -12,8 +12,6 @@ use crate::args::Login;
 use crate::child::{Sample, run_counting, run_reading};
 use crate::stats::median;
 
-/// Ours with `true` as a command, which is what the others run; as a script it is stored first.
-const OURS_PLAIN: &str = "ours, no script";
 const SSH_AGENT: &str = "ssh to agent";
 const SSH_SSHD: &str = "ssh to sshd";
 
@@ -24,11 +22,11 @@ const SPEED: &str = "times as fast";
 /// # Errors
 /// When a client fails.
 pub fn sshd(place: &Place, report: &mut Report) -> io::Result<()> {
-    let clients = place.clients.among(&[OURS, OURS_PLAIN, SSH, GO, LIBSSH2, RUSSH]);
+    let clients = place.clients.among(&[OURS, PLAIN, SSH, GO, LIBSSH2, RUSSH]);
     let turns =
         Turns::take(place.size(25, 5), &clients, |client| true_at(place, client, &place.sshd))?;
     for (client, work) in
-        [(OURS, "whole process, script `true`, sshd"), (OURS_PLAIN, "the same as a command, sshd")]
+        [(OURS, "whole process, script `true`, sshd"), (PLAIN, "the same as a command, sshd")]
     {
         for (against, least) in [(SSH, 3.3), (GO, 2.2)] {
             let goal = Goal::AtLeast(least);
@@ -45,16 +43,15 @@ pub fn sshd(place: &Place, report: &mut Report) -> io::Result<()> {
 /// # Errors
 /// When a client fails.
 pub fn agent(place: &Place, report: &mut Report) -> io::Result<()> {
-    let clients = place.clients.among(&[OURS, OURS_PLAIN, SSH_SSHD, SSH_AGENT, GO, LIBSSH2, RUSSH]);
+    let clients = place.clients.among(&[OURS, PLAIN, SSH_SSHD, SSH_AGENT, GO, LIBSSH2, RUSSH]);
     let turns = Turns::take(place.size(25, 5), &clients, |client| match client {
         SSH_SSHD => true_at(place, SSH, &place.sshd),
         SSH_AGENT => true_at(place, SSH, &place.agent),
         _ => true_at(place, client, &place.agent),
     })?;
-    for (client, work) in [
-        (OURS, "whole process, script `true`, agent"),
-        (OURS_PLAIN, "the same as a command, agent"),
-    ] {
+    for (client, work) in
+        [(OURS, "whole process, script `true`, agent"), (PLAIN, "the same as a command, agent")]
+    {
         for (against, least) in [(SSH_SSHD, 15.0), (SSH_AGENT, 2.0)] {
             let goal = Goal::AtLeast(least);
             let row = Row { work, against, measure: SPEED, unit: "×", goal };
@@ -66,10 +63,7 @@ pub fn agent(place: &Place, report: &mut Report) -> io::Result<()> {
 }
 
 fn true_at(place: &Place, client: &'static str, login: &Login) -> io::Result<Sample> {
-    let mut command = match client {
-        OURS_PLAIN => place.clients.ours("probe", login, ""),
-        _ => place.clients.command(client, &place.site, login, "true")?,
-    };
+    let mut command = place.clients.command(client, &place.site, login, "true")?;
     run_counting(&mut command, LIMIT, 0)
 }
 

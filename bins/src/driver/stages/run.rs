@@ -37,7 +37,14 @@ pub(in crate::driver) async fn run(
         _ => Interpreter::BashOrSh,
     };
     let request = ExecRequest::script(script).interpreter(interpreter).cancel(cancel);
-    let status = life.run(request, &mut Output::new()).await.map_err(explain)?;
+    let mut output = Output::new();
+    let status = match life.run(request, &mut output).await {
+        Ok(status) => status,
+        Err(error) => {
+            output.write_rest().await;
+            return Err(explain(error));
+        }
+    };
     if let ExitStatus::Signal(name) = &status {
         let hint = if name == "KILL" { "; most often that is for want of memory" } else { "" };
         say(&format!(
