@@ -1,8 +1,16 @@
-//! What stands in for AWS and for a task host in this workspace's tests.
+//! What stands in for AWS, Kubernetes and a task host in this workspace's tests.
 
+mod address;
 pub mod agent;
 pub mod binaries;
 pub mod ecs;
+pub mod eks;
+mod host;
 pub mod http;
 pub mod moto;
+mod random;
+mod signature;
 pub mod sshd;
+mod sts;
+pub mod visitor;
+mod xml;

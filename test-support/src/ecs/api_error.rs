@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::request::Service;
-use super::xml;
+use crate::xml;
 
 /// An error answer.
 #[derive(Debug, Clone, PartialEq)]

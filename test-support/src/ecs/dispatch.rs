@@ -12,8 +12,9 @@ use super::api_error::ApiError;
 use super::ids;
 use super::ops::{Answer, perform};
 use super::request::{OPERATIONS, Request, Service, form};
-use super::signature::Claim;
 use super::state::World;
+use crate::signature::Claim;
+use crate::sts;
 
 /// What goes over the wire.
 #[derive(Debug)]
@@ -128,9 +129,5 @@ fn envelope(service: Service, op: &str, content: &str, request_id: &str) -> Stri
              <requestId>{request_id}</requestId>{content}</{op}Response>"
         );
     }
-    format!(
-        "<{op}Response xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><{op}Result>{content}\
-         </{op}Result><ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>\
-         </{op}Response>"
-    )
+    sts::envelope(op, content, request_id)
 }

@@ -11,11 +11,12 @@ use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, spawn_blocking};
 use tokio::time::sleep;
 
-use super::address::{self, AddressPool};
-use super::host::log_file;
-use super::state::{ACCESS_KEY, SECRET_KEY, World};
+use super::state::World;
 use super::task::State;
 use super::{EcsOptions, Fault, TaskEnd, TaskProgram, TaskView, server};
+use crate::address::check_port;
+use crate::host::log_file;
+use crate::signature::{ACCESS_KEY, SECRET_KEY};
 
 /// A running double. Dropping it ends the server and every process of every task.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ impl EcsDouble {
     /// somebody else on that port of every address.
     pub async fn start(options: EcsOptions) -> Self {
         if options.program != TaskProgram::None {
-            check_port(options.ssh_port);
+            check_port(options.ssh_port, "EcsOptions::ssh_port");
         }
         let directory = tempfile::Builder::new().prefix("ecs-double-").tempdir();
         let directory = directory.expect("a directory for the tasks");
@@ -183,16 +184,5 @@ impl Drop for EcsDouble {
     fn drop(&mut self) {
         self.server.abort();
         self.world.close();
-    }
-}
-
-fn check_port(port: u16) {
-    let mut pool = AddressPool::default();
-    let free = pool.next().and_then(|at| address::check(at, port));
-    if let Err(error) = free {
-        panic!(
-            "tasks cannot listen on port {port} of 127/8 ({error}): run the tests as root with \
-             that port free, or set EcsOptions::ssh_port"
-        );
     }
 }

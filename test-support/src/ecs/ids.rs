@@ -2,18 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The account everything belongs to.
-pub(super) const ACCOUNT: &str = "123456789012";
-
-/// So many random hexadecimal digits.
-pub(super) fn hex(digits: usize) -> String {
-    (0..digits).map(|_| char::from(b"0123456789abcdef"[fastrand::usize(..16)])).collect()
-}
-
-/// A random UUID, as attachments and requests are named.
-pub(super) fn uuid() -> String {
-    format!("{}-{}-4{}-a{}-{}", hex(8), hex(4), hex(3), hex(3), hex(12))
-}
+pub(super) use crate::random::{hex, uuid};
+pub(super) use crate::sts::ACCOUNT;
 
 pub(super) fn arn(region: &str, kind: &str, name: &str) -> String {
     format!("arn:aws:ecs:{region}:{ACCOUNT}:{kind}/{name}")

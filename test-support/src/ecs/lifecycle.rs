@@ -10,9 +10,9 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::TaskEnd;
-use super::host::{HostSpec, TaskHost};
 use super::state::World;
 use super::task::{Listener, State};
+use crate::host::{HostSpec, TaskHost};
 
 /// How often a program is looked after.
 const WATCH: Duration = Duration::from_millis(20);
@@ -95,6 +95,7 @@ fn start_program(world: &World, arn: &str) -> io::Result<()> {
             directory: task.directory.clone(),
             addresses,
             port: options.ssh_port,
+            environment: Vec::new(),
             public_key: task.public_key.clone(),
             refuses_key: task.script.refuses_key,
         };

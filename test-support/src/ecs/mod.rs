@@ -8,14 +8,12 @@
 //! What AWS does on a bad day is scripted with [`Fault`]; what it does on a busy one with
 //! [`RateLimits`].
 
-mod address;
 mod api_error;
 mod definition;
 mod dispatch;
 mod double;
 mod end;
 mod faults;
-mod host;
 mod ids;
 mod lifecycle;
 mod ops;
@@ -23,16 +21,16 @@ mod options;
 mod rate;
 mod request;
 mod server;
-mod signature;
 mod state;
 mod task;
 mod task_json;
 mod view;
-mod xml;
 
 pub use self::double::EcsDouble;
 pub use self::end::TaskEnd;
 pub use self::faults::Fault;
-pub use self::options::{AssumableRole, EcsOptions, StateDelays, TaskDefinition, TaskProgram};
+pub use self::options::{EcsOptions, StateDelays, TaskDefinition};
 pub use self::rate::{Bucket, RateLimits};
 pub use self::view::TaskView;
+pub use crate::host::TaskProgram;
+pub use crate::sts::AssumableRole;

@@ -1,9 +1,10 @@
 //! What the double is made of.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::RateLimits;
+use crate::host::TaskProgram;
+use crate::sts::AssumableRole;
 
 /// The world an [`EcsDouble`](super::EcsDouble) starts with.
 #[derive(Debug, Clone)]
@@ -66,10 +67,7 @@ impl Default for EcsOptions {
             public_ips: true,
             default_capacity_provider: true,
             capacity_providers: vec!["FARGATE".to_owned(), "FARGATE_SPOT".to_owned()],
-            roles: vec![AssumableRole {
-                arn: "arn:aws:iam::123456789012:role/fargate-runner".to_owned(),
-                external_id: None,
-            }],
+            roles: vec![AssumableRole::default()],
         }
     }
 }
@@ -94,17 +92,6 @@ impl TaskDefinition {
     }
 }
 
-/// What a task runs at its address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TaskProgram {
-    /// A real `/usr/sbin/sshd`, which logs in the key from `SSH_PUBLIC_KEY`. Needs root.
-    Sshd,
-    /// The task agent at this path. A task with a public address listens there only.
-    Agent(PathBuf),
-    /// Nothing: tasks have an address, but nobody listens. Fits tests of the API alone.
-    None,
-}
-
 /// How long a task stays in each state on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StateDelays {
@@ -127,13 +114,4 @@ impl Default for StateDelays {
             deprovisioning: Duration::from_millis(10),
         }
     }
-}
-
-/// A role that `AssumeRole` gives credentials for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AssumableRole {
-    /// The role's ARN.
-    pub arn: String,
-    /// The external id the caller must give, if any.
-    pub external_id: Option<String>,
 }

@@ -10,13 +10,14 @@ use std::time::Instant;
 use serde_json::Value;
 use tokio::task::AbortHandle;
 
-use super::address::AddressPool;
 use super::definition::Definitions;
 use super::faults::FaultQueue;
-use super::host::TaskHost;
 use super::rate::Limiter;
 use super::task::{State, Task};
 use super::{EcsOptions, ids};
+use crate::address::AddressPool;
+use crate::host::TaskHost;
+use crate::sts::{self, Credential};
 
 /// The world, shared by the server and the lives of the tasks.
 #[derive(Debug)]
@@ -55,18 +56,6 @@ pub(super) struct Launch {
     pub(super) tasks: Vec<String>,
 }
 
-/// Whoever may sign.
-#[derive(Debug, Clone)]
-pub(super) struct Credential {
-    pub(super) secret: String,
-    pub(super) session_token: Option<String>,
-    pub(super) arn: String,
-}
-
-/// The long-term key everybody starts with.
-pub(super) const ACCESS_KEY: &str = "AKIATESTDOUBLE000000";
-pub(super) const SECRET_KEY: &str = "secret-of-the-test-double";
-
 impl World {
     /// # Panics
     /// On a task definition that ECS would refuse.
@@ -77,11 +66,6 @@ impl World {
                 panic!("task definition {}: {}", option.family, refused.message);
             }
         }
-        let user = Credential {
-            secret: SECRET_KEY.to_owned(),
-            session_token: None,
-            arn: format!("arn:aws:iam::{}:user/test-runner", ids::ACCOUNT),
-        };
         let memory = Memory {
             definitions,
             tasks: BTreeMap::new(),
@@ -92,7 +76,7 @@ impl World {
             addresses: AddressPool::default(),
             calls: BTreeMap::new(),
             requests: Vec::new(),
-            credentials: BTreeMap::from([(ACCESS_KEY.to_owned(), user)]),
+            credentials: sts::first_credentials(),
             lives: Vec::new(),
         };
         Self { options, directory, memory: Mutex::new(memory), closed: AtomicBool::new(false) }

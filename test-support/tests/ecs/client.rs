@@ -2,18 +2,15 @@
 
 use std::io;
 use std::net::Ipv4Addr;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use fargate_test_support::ecs::{EcsDouble, EcsOptions, TaskProgram, TaskView};
 use fargate_test_support::http::{Answer, post};
+use fargate_test_support::visitor;
 use serde_json::{Value, json};
-use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
 
 pub(crate) const SUBNET: &str = "subnet-0a1b2c3d4e5f60001";
 
@@ -138,51 +135,16 @@ pub(crate) async fn with(options: EcsOptions) -> (EcsDouble, Client) {
     (double, client)
 }
 
-/// A user of the real `ssh`, with a key of its own.
+/// A user of the real `ssh` who visits tasks.
 pub(crate) struct Visitor {
-    directory: tempfile::TempDir,
+    visitor: visitor::Visitor,
     pub(crate) public_key: String,
 }
 
 impl Visitor {
     pub(crate) fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let key = directory.path().join("id");
-        let made = Command::new("ssh-keygen")
-            .args(["-q", "-t", "ed25519", "-N", "", "-C", "visitor", "-f"])
-            .arg(&key)
-            .status()
-            .unwrap();
-        assert!(made.success());
-        let public_key = std::fs::read_to_string(key.with_extension("pub")).unwrap();
-        Self { directory, public_key: public_key.trim().to_owned() }
-    }
-
-    fn key(&self) -> PathBuf {
-        self.directory.path().join("id")
-    }
-
-    /// `ssh` to a task, which must show the host key the double knows of.
-    pub(crate) fn ssh(&self, view: &TaskView, at: Ipv4Addr, command: &str) -> Command {
-        let known = self.directory.path().join(format!("known-{at}"));
-        let host_key = view.host_key.as_deref().unwrap_or("ssh-ed25519 none");
-        let port = EcsOptions::default().ssh_port;
-        std::fs::write(&known, format!("[{at}]:{port} {host_key}\n")).unwrap();
-        let mut ssh = self.command(&known);
-        ssh.args(["-p", &port.to_string()]).arg(format!("root@{at}")).arg(command);
-        ssh
-    }
-
-    fn command(&self, known: &Path) -> Command {
-        let mut ssh = Command::new("ssh");
-        ssh.args(["-F", "none", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"])
-            .args(["-o", "ConnectTimeout=10", "-o", "IdentitiesOnly=yes"])
-            .arg("-o")
-            .arg(format!("UserKnownHostsFile={}", known.display()))
-            .arg("-i")
-            .arg(self.key())
-            .stdin(Stdio::null());
-        ssh
+        let visitor = visitor::Visitor::new(EcsOptions::default().ssh_port);
+        Self { public_key: visitor.public_key().to_owned(), visitor }
     }
 
     /// Runs a command there: the exit code, stdout and stderr.
@@ -196,33 +158,11 @@ impl Visitor {
         at: Ipv4Addr,
         command: &str,
     ) -> (i32, String, String) {
-        listening(at).await;
-        let mut ssh = tokio::process::Command::from(self.ssh(view, at, command));
-        let output = ssh.output().await.unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+        self.visitor.visit(at, view.host_key.as_deref(), command).await
     }
 
     /// A session that has begun, and runs until something ends it.
     pub(crate) async fn session(&self, view: &TaskView) -> tokio::process::Child {
-        listening(view.address).await;
-        let mut ssh = self.ssh(view, view.address, "echo begun; sleep 1000");
-        ssh.stdout(Stdio::piped());
-        let mut session = tokio::process::Command::from(ssh).spawn().unwrap();
-        let mut begun = [0; 6];
-        session.stdout.as_mut().unwrap().read_exact(&mut begun).await.unwrap();
-        assert_eq!(&begun, b"begun\n");
-        session
+        self.visitor.session(view.address, view.host_key.as_deref()).await
     }
-}
-
-/// A task is RUNNING before its program listens, as on AWS.
-async fn listening(at: Ipv4Addr) {
-    for _ in 0..2000 {
-        if TcpStream::connect((at, EcsOptions::default().ssh_port)).await.is_ok() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("nobody listens at {at}");
 }

@@ -4,11 +4,12 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::launch_checks::Plan;
+use crate::address;
 use crate::ecs::api_error::ApiError;
 use crate::ecs::request::{Request, list, text};
 use crate::ecs::state::{Memory, World};
 use crate::ecs::task::{Interface, Listener, Script, State, Task, Times};
-use crate::ecs::{Fault, TaskProgram, address, ids};
+use crate::ecs::{Fault, TaskProgram, ids};
 
 /// A new task in PROVISIONING.
 pub(super) fn make(

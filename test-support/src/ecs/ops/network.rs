@@ -5,7 +5,7 @@ use crate::ecs::ids;
 use crate::ecs::request::Request;
 use crate::ecs::state::World;
 use crate::ecs::task::{State, Task};
-use crate::ecs::xml::element;
+use crate::xml::element;
 
 pub(super) fn describe_interfaces(world: &World, request: &Request) -> Result<String, ApiError> {
     let fields = request.body.as_object().into_iter().flatten();

@@ -1,7 +1,7 @@
 //! Just enough XML to write answers of the query protocol.
 
 /// Text with the characters XML reserves written as entities.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for char in text.chars() {
         match char {
@@ -16,6 +16,6 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 /// `<name>text</name>`.
-pub(super) fn element(name: &str, text: &str) -> String {
+pub(crate) fn element(name: &str, text: &str) -> String {
     format!("<{name}>{}</{name}>", escape(text))
 }

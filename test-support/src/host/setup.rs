@@ -95,9 +95,10 @@ pub(super) fn agent(path: &Path, spec: &HostSpec, host_key: &str) -> io::Result<
     command.arg("--listen").arg(format!("{address}:{}", spec.port));
     command.arg("--host-key").arg(spec.directory.join("host_key"));
     surroundings(&mut command, spec, &home)?;
-    if let Some(key) = authorized_key(spec, host_key) {
-        command.env("SSH_PUBLIC_KEY", key);
-    }
+    match authorized_key(spec, host_key) {
+        Some(key) => command.env("SSH_PUBLIC_KEY", key),
+        None => command.env_remove("SSH_PUBLIC_KEY"),
+    };
     Ok(command)
 }
 
@@ -112,6 +113,7 @@ fn surroundings(command: &mut Command, spec: &HostSpec, home: &Path) -> io::Resu
     command
         .env_clear()
         .env("PATH", PATH)
+        .envs(spec.environment.iter().map(|(name, value)| (name, value)))
         .env("HOME", home)
         .env(MARKER, &spec.marker)
         .current_dir(home)
@@ -122,6 +124,6 @@ fn surroundings(command: &mut Command, spec: &HostSpec, home: &Path) -> io::Resu
 }
 
 /// Where the program writes what it has to say.
-pub(in crate::ecs) fn log_file(directory: &Path) -> PathBuf {
+pub(crate) fn log_file(directory: &Path) -> PathBuf {
     directory.join("log")
 }

@@ -16,7 +16,7 @@ use super::{HostSpec, setup};
 
 /// A running sshd or agent.
 #[derive(Debug)]
-pub(in crate::ecs) struct Program {
+pub(crate) struct Program {
     spec: HostSpec,
     /// The agent's path; `None` for sshd.
     agent: Option<PathBuf>,

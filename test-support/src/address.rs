@@ -8,7 +8,7 @@ const MARK_PORT: u16 = 29_022;
 
 /// Hands out addresses; each once.
 #[derive(Debug, Default)]
-pub(super) struct AddressPool {
+pub(crate) struct AddressPool {
     /// Held for as long as the pool lives, so that no other process takes the block.
     marks: Vec<UdpSocket>,
     block: [u8; 2],
@@ -21,7 +21,7 @@ impl AddressPool {
     ///
     /// # Errors
     /// When no free block is found.
-    pub(super) fn next(&mut self) -> io::Result<Ipv4Addr> {
+    pub(crate) fn next(&mut self) -> io::Result<Ipv4Addr> {
         if self.marks.is_empty() || self.last == 254 {
             self.take_block()?;
         }
@@ -52,8 +52,23 @@ impl AddressPool {
 ///
 /// # Errors
 /// What the system says: no right to use the port, or somebody listens on every address.
-pub(super) fn check(address: Ipv4Addr, port: u16) -> io::Result<()> {
+pub(crate) fn check(address: Ipv4Addr, port: u16) -> io::Result<()> {
     TcpListener::bind((address, port)).map(drop)
+}
+
+/// Refuses a port no task could listen on; `setting` names it.
+///
+/// # Panics
+/// When it is refused.
+pub(crate) fn check_port(port: u16, setting: &str) {
+    let mut pool = AddressPool::default();
+    let free = pool.next().and_then(|at| check(at, port));
+    if let Err(error) = free {
+        panic!(
+            "tasks cannot listen on port {port} of 127/8 ({error}): run the tests as root with \
+             that port free, or set {setting}"
+        );
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! Everything here blocks for milliseconds; call it from a blocking thread.
 
+mod choice;
 mod program;
 mod setup;
 mod tree;
@@ -14,29 +15,31 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
+pub use self::choice::TaskProgram;
 use self::program::Program;
-pub(super) use self::setup::log_file;
-use super::TaskProgram;
+pub(crate) use self::setup::log_file;
 
 /// What a host is started with.
 #[derive(Debug, Clone)]
-pub(super) struct HostSpec {
+pub(crate) struct HostSpec {
     /// Unique; every process of the task can be told by it.
-    pub(super) marker: String,
+    pub(crate) marker: String,
     /// Its own directory; made if missing.
-    pub(super) directory: PathBuf,
+    pub(crate) directory: PathBuf,
     /// The private address, then the public one.
-    pub(super) addresses: Vec<Ipv4Addr>,
-    pub(super) port: u16,
+    pub(crate) addresses: Vec<Ipv4Addr>,
+    pub(crate) port: u16,
+    /// The environment of the first process, beside what every task has.
+    pub(crate) environment: Vec<(String, String)>,
     /// One line in authorized_keys format.
-    pub(super) public_key: Option<String>,
+    pub(crate) public_key: Option<String>,
     /// Lets in another key than the given one.
-    pub(super) refuses_key: bool,
+    pub(crate) refuses_key: bool,
 }
 
 /// Whatever is at the address. Dropping it ends every process of it.
 #[derive(Debug)]
-pub(super) enum TaskHost {
+pub(crate) enum TaskHost {
     Program(Box<Program>),
     /// The task that holds the sockets.
     Silence(AbortHandle),
@@ -44,7 +47,7 @@ pub(super) enum TaskHost {
 
 impl TaskHost {
     /// Starts the program; `None` if there is none to start.
-    pub(super) fn program(program: &TaskProgram, spec: HostSpec) -> io::Result<Option<Self>> {
+    pub(crate) fn program(program: &TaskProgram, spec: HostSpec) -> io::Result<Option<Self>> {
         Ok(match program {
             TaskProgram::None => None,
             TaskProgram::Sshd => Some(Self::Program(Box::new(Program::start(None, spec)?))),
@@ -55,7 +58,7 @@ impl TaskHost {
     }
 
     /// Accepts connections and never says a word.
-    pub(super) fn silence(spec: &HostSpec) -> io::Result<Self> {
+    pub(crate) fn silence(spec: &HostSpec) -> io::Result<Self> {
         let mut listeners = Vec::new();
         for address in &spec.addresses {
             let listener = std::net::TcpListener::bind((*address, spec.port))?;
@@ -72,14 +75,14 @@ impl TaskHost {
         Ok(Self::Silence(silent.abort_handle()))
     }
 
-    pub(super) fn pid(&self) -> Option<u32> {
+    pub(crate) fn pid(&self) -> Option<u32> {
         match self {
             Self::Program(program) => Some(program.pid()),
             Self::Silence(_) => None,
         }
     }
 
-    pub(super) fn host_key(&self) -> Option<String> {
+    pub(crate) fn host_key(&self) -> Option<String> {
         match self {
             Self::Program(program) => Some(program.host_key()),
             Self::Silence(_) => None,
@@ -87,7 +90,7 @@ impl TaskHost {
     }
 
     /// The exit code of the first process, if it has ended by itself.
-    pub(super) fn exited(&self) -> Option<i32> {
+    pub(crate) fn exited(&self) -> Option<i32> {
         match self {
             Self::Program(program) => program.exited(),
             Self::Silence(_) => None,
@@ -96,7 +99,7 @@ impl TaskHost {
 
     /// Ends it as a container runtime does: TERM to the first process, KILL to all after `grace`
     /// or as soon as the first one is gone. Returns the exit code.
-    pub(super) fn terminate(&self, grace: Duration) -> Option<i32> {
+    pub(crate) fn terminate(&self, grace: Duration) -> Option<i32> {
         match self {
             Self::Program(program) => Some(program.terminate(grace)),
             Self::Silence(silence) => {
@@ -107,7 +110,7 @@ impl TaskHost {
     }
 
     /// Ends it at once.
-    pub(super) fn kill(&self) {
+    pub(crate) fn kill(&self) {
         match self {
             Self::Program(program) => program.kill(),
             Self::Silence(silence) => silence.abort(),
@@ -115,7 +118,7 @@ impl TaskHost {
     }
 
     /// Starts the program again with another host key, as if somebody else had the address now.
-    pub(super) fn change_host_key(&self) -> io::Result<()> {
+    pub(crate) fn change_host_key(&self) -> io::Result<()> {
         match self {
             Self::Program(program) => program.restart_with_new_host_key(),
             Self::Silence(_) => Err(io::Error::other("nothing here has a host key")),

@@ -6,19 +6,23 @@ use hmac::{Hmac, KeyInit, Mac};
 use hyper::http::request::Parts;
 use sha2::{Digest, Sha256};
 
+/// The long-term key everybody starts with.
+pub(crate) const ACCESS_KEY: &str = "AKIATESTDOUBLE000000";
+pub(crate) const SECRET_KEY: &str = "secret-of-the-test-double";
+
 /// What the `Authorization` header says.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Claim {
-    pub(super) access_key: String,
+pub(crate) struct Claim {
+    pub(crate) access_key: String,
     /// `date/region/service/aws4_request`.
-    pub(super) scope: String,
+    pub(crate) scope: String,
     signed_headers: Vec<String>,
     signature: String,
 }
 
 impl Claim {
     /// Reads the header; `None` if it is missing or not of this kind.
-    pub(super) fn read(parts: &Parts) -> Option<Self> {
+    pub(crate) fn read(parts: &Parts) -> Option<Self> {
         let header = parts.headers.get("authorization")?.to_str().ok()?;
         let fields = header.strip_prefix("AWS4-HMAC-SHA256 ")?;
         let field = |name: &str| {
@@ -34,7 +38,7 @@ impl Claim {
     }
 
     /// Whether the request was signed for `region` and `service` with `secret`.
-    pub(super) fn holds(
+    pub(crate) fn holds(
         &self,
         parts: &Parts,
         body: &[u8],
@@ -55,13 +59,8 @@ impl Claim {
         if !signs("host") || !signs("x-amz-date") {
             return false;
         }
-        let canonical = sha256_hex(self.canonical_request(parts, body).as_bytes());
-        let to_sign = format!("AWS4-HMAC-SHA256\n{time}\n{}\n{canonical}", self.scope);
-        let mut key = format!("AWS4{secret}").into_bytes();
-        for part in scope {
-            key = hmac(&key, part.as_bytes());
-        }
-        hex(&hmac(&key, to_sign.as_bytes())) == self.signature
+        let canonical = self.canonical_request(parts, body);
+        sign(secret, &self.scope, &time, &canonical) == self.signature
     }
 
     fn canonical_request(&self, parts: &Parts, body: &[u8]) -> String {
@@ -88,6 +87,17 @@ impl Claim {
     }
 }
 
+/// The signature of a canonical request.
+pub(crate) fn sign(secret: &str, scope: &str, time: &str, canonical_request: &str) -> String {
+    let canonical = sha256_hex(canonical_request.as_bytes());
+    let to_sign = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{canonical}");
+    let mut key = format!("AWS4{secret}").into_bytes();
+    for part in scope.split('/') {
+        key = hmac(&key, part.as_bytes());
+    }
+    hex(&hmac(&key, to_sign.as_bytes()))
+}
+
 /// The values of a header, trimmed and joined, with single spaces.
 fn header_value(parts: &Parts, name: &str) -> String {
     let values: Vec<String> = parts
@@ -107,7 +117,7 @@ fn hmac(key: &[u8], data: &[u8]) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
-fn sha256_hex(data: &[u8]) -> String {
+pub(crate) fn sha256_hex(data: &[u8]) -> String {
     hex(&Sha256::digest(data))
 }
 

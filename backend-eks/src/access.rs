@@ -1,0 +1,161 @@
+//! From the settings to a client of the cluster.
+
+use std::path::Path;
+
+use aws_config::SdkConfig;
+use fargate_core::{Error, ErrorKind, Result};
+use hyper_util::client::legacy::Client as HttpClient;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use kube::Config;
+use kube::client::{Body, ConfigExt};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use serde_json::json;
+use tower::filter::AsyncFilterLayer;
+use tower::{BoxError, ServiceBuilder};
+
+use crate::aws::{self, Whereabouts};
+use crate::cluster::Cluster;
+use crate::config::{ClusterAccess, EksConfig, EksPace};
+use crate::token::Tokens;
+
+const OP: &str = "set up the cluster";
+
+/// Makes the client that `config` asks for; `sdk` replaces AWS's default configuration.
+pub(crate) async fn open(config: &EksConfig, sdk: Option<SdkConfig>) -> Result<Cluster> {
+    let (access, tokens) = match &config.access {
+        ClusterAccess::Cluster { name, region, endpoint_override, assume_role } => {
+            let region = region.as_deref();
+            let sdk = match sdk {
+                Some(sdk) => sdk,
+                None => aws::load(region).await,
+            };
+            let sdk = aws::configure(sdk, region, assume_role.as_ref(), &config.pace).await?;
+            let place = aws::find(&sdk, name, endpoint_override.as_deref()).await;
+            let place = place.map_err(|error| match assume_role {
+                Some(role) => error.with("role", &role.arn),
+                None => error,
+            })?;
+            (of_eks(&place).await?, Some(tokens(name, &sdk, &config.pace)?))
+        }
+        ClusterAccess::Kubeconfig { path, context } => {
+            (of_file(path.as_deref(), context.as_deref()).await?, None)
+        }
+        ClusterAccess::InCluster => (of_pod()?, None),
+    };
+    let server = access.cluster_url.to_string();
+    let client = client(&access, tokens, config)?;
+    Ok(Cluster::new(client, server, &config.namespace, config.pace.clone()))
+}
+
+fn tokens(name: &str, sdk: &SdkConfig, pace: &EksPace) -> Result<Tokens> {
+    let Some(credentials) = sdk.credentials_provider() else {
+        return Err(Error::new(
+            ErrorKind::Unauthenticated,
+            OP,
+            "no AWS credentials are configured",
+        ));
+    };
+    let region = sdk.region().map(ToString::to_string).unwrap_or_default();
+    Ok(Tokens::new(name, &region, credentials, pace.api_timeout * 4 / 5))
+}
+
+async fn of_eks(place: &Whereabouts) -> Result<Config> {
+    let mut cluster = json!({ "server": place.server });
+    if !place.authority.is_empty() {
+        cluster["certificate-authority-data"] = place.authority.as_str().into();
+    }
+    let described = json!({
+        "clusters": [{ "name": "eks", "cluster": cluster }],
+        "users": [{ "name": "eks", "user": {} }],
+        "contexts": [{ "name": "eks", "context": { "cluster": "eks", "user": "eks" } }],
+        "current-context": "eks",
+    });
+    let described: Kubeconfig = serde_json::from_value(described).map_err(|error| {
+        Error::new(ErrorKind::Unexpected, OP, "what EKS says of the cluster makes no sense")
+            .source(error)
+    })?;
+    Config::from_custom_kubeconfig(described, &KubeConfigOptions::default()).await.map_err(
+        |error| {
+            Error::new(
+                ErrorKind::Unexpected,
+                OP,
+                "the address or certificate that EKS names for the cluster cannot be used",
+            )
+            .with("server", &place.server)
+            .source(error)
+        },
+    )
+}
+
+async fn of_file(path: Option<&Path>, context: Option<&str>) -> Result<Config> {
+    let shown = path
+        .map_or_else(|| "($KUBECONFIG or ~/.kube/config)".to_owned(), |p| p.display().to_string());
+    let wrong = |error| {
+        Error::new(ErrorKind::InvalidConfig, OP, format!("the kubeconfig {shown} cannot be used"))
+            .with("kubeconfig", &shown)
+            .hint("name a kubeconfig that the driver's user can read, and a context that is in it")
+            .source(error)
+    };
+    let file = match path {
+        Some(path) => Kubeconfig::read_from(path),
+        None => Kubeconfig::read(),
+    };
+    let options = KubeConfigOptions {
+        context: context.map(ToOwned::to_owned),
+        ..KubeConfigOptions::default()
+    };
+    Config::from_custom_kubeconfig(file.map_err(wrong)?, &options).await.map_err(wrong)
+}
+
+fn of_pod() -> Result<Config> {
+    Config::incluster().map_err(|error| {
+        Error::new(ErrorKind::InvalidConfig, OP, "this program does not run in a pod")
+            .hint("give the runner manager's pod a service account, or name the cluster")
+            .source(error)
+    })
+}
+
+/// An HTTP client for `access`.
+///
+/// As kube's own, without its layer that logs each refusal as an error: a job log would show
+/// what the launcher bears.
+fn client(access: &Config, tokens: Option<Tokens>, config: &EksConfig) -> Result<kube::Client> {
+    if let Some(proxy) = &access.proxy_url {
+        return Err(Error::new(ErrorKind::Unsupported, OP, "the kubeconfig names a proxy")
+            .with("proxy", proxy.to_string())
+            .hint("reach the cluster without one, or name the EKS cluster instead"));
+    }
+    build(access, tokens, config).map_err(|error| {
+        Error::new(ErrorKind::InvalidConfig, OP, "the kubeconfig's credentials cannot be used")
+            .with("server", access.cluster_url.to_string())
+            .hint("check the certificates, key and token of the kubeconfig")
+            .source(error)
+    })
+}
+
+fn build(
+    access: &Config,
+    tokens: Option<Tokens>,
+    config: &EksConfig,
+) -> Result<kube::Client, kube::Error> {
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_connect_timeout(Some(config.pace.api_timeout / 3));
+    let tls = access.rustls_https_connector_with_connector(tcp)?;
+    let http: HttpClient<_, Body> = HttpClient::builder(TokioExecutor::new()).build(tls);
+    let tokens = tokens.map(|tokens| {
+        AsyncFilterLayer::new(move |request: http::Request<Body>| {
+            let tokens = tokens.clone();
+            async move { tokens.authorize(request).await }
+        })
+    });
+    let service = ServiceBuilder::new()
+        .layer(access.base_uri_layer())
+        .option_layer(access.auth_layer()?)
+        .option_layer(tokens)
+        .layer(access.extra_headers_layer()?)
+        .map_err(BoxError::from)
+        .service(http);
+    Ok(kube::Client::new(service, config.namespace.clone()))
+}

@@ -1,0 +1,36 @@
+//! The calls to the cluster, as messages name them.
+
+/// One call to the cluster's API.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Call {
+    /// What the user wanted.
+    pub(crate) op: &'static str,
+    /// The verb of the RBAC rule it needs.
+    pub(crate) verb: &'static str,
+    /// The resource of that rule.
+    pub(crate) resource: &'static str,
+    /// Whether a lost answer leaves the outcome unknown: the call starts something.
+    pub(crate) starts: bool,
+}
+
+const START: &str = "start pod";
+const STOP: &str = "stop pod";
+
+pub(crate) const CREATE: Call = Call { op: START, verb: "create", resource: "pods", starts: true };
+/// Asking for a pod whose creation had no clear answer.
+pub(crate) const FIND: Call = Call { op: START, verb: "get", resource: "pods", starts: false };
+pub(crate) const GET: Call =
+    Call { op: "ask for pod", verb: "get", resource: "pods", starts: false };
+pub(crate) const DELETE: Call = Call { op: STOP, verb: "delete", resource: "pods", starts: false };
+/// Looking whether a deleted pod is gone.
+pub(crate) const GONE: Call = Call { op: STOP, verb: "get", resource: "pods", starts: false };
+pub(crate) const LIST: Call =
+    Call { op: "list pods", verb: "list", resource: "pods", starts: false };
+
+const KEYS: &str = "remember stopped key";
+pub(crate) const MARK: Call =
+    Call { op: KEYS, verb: "create", resource: "configmaps", starts: false };
+pub(crate) const READ_MARK: Call =
+    Call { op: KEYS, verb: "get", resource: "configmaps", starts: false };
+pub(crate) const FORGET: Call =
+    Call { op: KEYS, verb: "deletecollection", resource: "configmaps", starts: false };

@@ -1,0 +1,186 @@
+//! The cluster's API: one request, its answer or failure, and the retries that are safe.
+
+use std::fmt;
+use std::time::Duration;
+
+use fargate_core::{Backoff, Error, ErrorKind, Result, Retry};
+use http::Request;
+use http::request::Builder;
+use http_body_util::BodyExt;
+use kube::client::Body;
+use serde::de::DeserializeOwned;
+use tokio::time::{sleep, timeout};
+
+use crate::call::Call;
+use crate::config::EksPace;
+use crate::error::{Failure, lost, refused, unanswered};
+
+/// One namespace of one cluster.
+///
+/// Requests are made by hand, on kube's client: its typed methods keep neither the header
+/// `Retry-After` nor a pod template's unknown fields, which the API server is to refuse.
+#[derive(Clone)]
+pub(crate) struct Cluster {
+    client: kube::Client,
+    /// Address of the API server: it tells one cluster from another.
+    pub(crate) server: String,
+    pub(crate) namespace: String,
+    pub(crate) pace: EksPace,
+}
+
+impl fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cluster")
+            .field("server", &self.server)
+            .field("namespace", &self.namespace)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Cluster {
+    pub(crate) fn new(
+        client: kube::Client,
+        server: String,
+        namespace: &str,
+        pace: EksPace,
+    ) -> Self {
+        Self { client, server, namespace: namespace.to_owned(), pace }
+    }
+
+    /// The same cluster, another namespace.
+    pub(crate) fn in_namespace(&self, namespace: &str) -> Self {
+        Self { namespace: namespace.to_owned(), ..self.clone() }
+    }
+
+    /// The path of a kind of object in the namespace, or of one such object.
+    pub(crate) fn path(&self, resource: &str, name: Option<&str>) -> String {
+        let all = format!("/api/v1/namespaces/{}/{resource}", self.namespace);
+        match name {
+            Some(name) => format!("{all}/{name}"),
+            None => all,
+        }
+    }
+
+    /// Sends one request and reads its answer, within [`EksPace::api_timeout`].
+    pub(crate) async fn once<T: DeserializeOwned>(
+        &self,
+        call: Call,
+        request: Builder,
+        body: Vec<u8>,
+    ) -> Result<T, Failure> {
+        let answer = timeout(self.pace.api_timeout, self.ask(call, request, body)).await;
+        let body = answer.unwrap_or_else(|_| Err(lost(call, &self.namespace, None)))?;
+        serde_json::from_slice(&body).map_err(|error| Failure {
+            error: Error::new(
+                ErrorKind::Unexpected,
+                call.op,
+                format!("the answer to {} {} makes no sense", call.verb, call.resource),
+            )
+            .source(error),
+            retry_after: None,
+            doubt: call.starts,
+            reason: String::new(),
+        })
+    }
+
+    /// As [`once`](Self::once), for what may be asked several times: short trouble of the
+    /// service is borne.
+    pub(crate) async fn patiently<T: DeserializeOwned>(
+        &self,
+        call: Call,
+        request: impl Fn() -> (Builder, Vec<u8>),
+    ) -> Result<T, Failure> {
+        let mut pause = Backoff::new(self.pace.api_first_pause, self.pace.max_pause);
+        let mut left = self.pace.api_attempts.max(1);
+        loop {
+            let (head, body) = request();
+            let failure = match self.once(call, head, body).await {
+                Ok(answer) => return Ok(answer),
+                Err(failure) => failure,
+            };
+            left -= 1;
+            if left == 0 || failure.error.kind().retry() != Retry::Soon {
+                return Err(failure);
+            }
+            tracing::debug!(error = %failure.error, "asking the cluster again");
+            sleep(self.pause(&mut pause, failure.retry_after)).await;
+        }
+    }
+
+    /// The next pause, `wish` being the server's.
+    pub(crate) fn pause(&self, backoff: &mut Backoff, wish: Option<Duration>) -> Duration {
+        pause(backoff.next_pause(), wish, self.pace.max_pause)
+    }
+
+    async fn ask(&self, call: Call, request: Builder, body: Vec<u8>) -> Result<Vec<u8>, Failure> {
+        let request = match request.body(Body::from(body)) {
+            Ok(request) => request,
+            Err(error) => {
+                let told =
+                    Error::new(ErrorKind::Unexpected, call.op, "the request could not be built");
+                let (error, reason) = (told.source(error), String::new());
+                return Err(Failure { error, retry_after: None, doubt: false, reason });
+            }
+        };
+        let failed =
+            |error: &(dyn std::error::Error + 'static)| unanswered(call, &self.namespace, error);
+        let answer = self.client.send(request).await.map_err(|error| failed(&error))?;
+        let (head, body) = answer.into_parts();
+        // The head has arrived, so this is a lost answer whatever the reason.
+        let body = body
+            .collect()
+            .await
+            .map_err(|error| lost(call, &self.namespace, Some(&error)))?
+            .to_bytes();
+        if head.status.is_success() {
+            return Ok(body.to_vec());
+        }
+        Err(refused(call, &self.namespace, head.status.as_u16(), &head.headers, &body))
+    }
+}
+
+/// The server's wish and then some, so that not everybody comes back at once; at most `max`,
+/// give or take the jitter.
+fn pause(own: Duration, wish: Option<Duration>, max: Duration) -> Duration {
+    (wish.unwrap_or_default() + own).min(max.max(own))
+}
+
+/// A request without a body.
+pub(crate) fn get(path: &str) -> (Builder, Vec<u8>) {
+    (Request::get(path).header("accept", "application/json"), Vec::new())
+}
+
+/// A request with a JSON body.
+pub(crate) fn send(request: Builder, body: &serde_json::Value) -> (Builder, Vec<u8>) {
+    let request =
+        request.header("accept", "application/json").header("content-type", "application/json");
+    (request, body.to_string().into_bytes())
+}
+
+/// `path` with a query of these fields.
+pub(crate) fn with_query(path: &str, fields: &[(&str, &str)]) -> String {
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    format!("{path}?{query}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_servers_wish_is_honoured_up_to_the_longest_pause() {
+        let seconds = Duration::from_secs;
+        assert_eq!(pause(seconds(2), None, seconds(30)), seconds(2));
+        assert_eq!(pause(seconds(2), Some(seconds(7)), seconds(30)), seconds(9));
+        assert_eq!(pause(seconds(2), Some(seconds(3600)), seconds(30)), seconds(30));
+        assert_eq!(pause(seconds(37), None, seconds(30)), seconds(37), "the jitter stays");
+    }
+
+    #[test]
+    fn queries_are_escaped() {
+        assert_eq!(
+            with_query("/x", &[("labelSelector", "a=b,c notin (d)"), ("limit", "5")]),
+            "/x?labelSelector=a%3Db%2Cc+notin+%28d%29&limit=5"
+        );
+    }
+}

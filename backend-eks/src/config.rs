@@ -1,0 +1,234 @@
+//! What an operator can set.
+
+mod check;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where and how pods run.
+///
+/// Start from [`EksConfig::new`] and set the public fields.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct EksConfig {
+    /// How to reach the cluster.
+    pub access: ClusterAccess,
+    /// Namespace of the pods; a Fargate profile must select it.
+    pub namespace: String,
+    /// Image of the container `ci-coordinator`: it runs an SSH server for the key in the variable
+    /// `SSH_PUBLIC_KEY`.
+    pub image: String,
+    /// Service account of the pod. Without one, neither here nor in the template, the job gets
+    /// no token for the cluster's API.
+    pub service_account: Option<String>,
+    /// Labels for every pod; a Fargate profile may select by them.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations for every pod.
+    pub annotations: BTreeMap<String, String>,
+    /// CPU of the container, such as `500m` or `2`; both request and limit.
+    pub cpu: Option<String>,
+    /// Memory of the container, such as `4Gi`; both request and limit. Fargate adds 256 MiB and
+    /// rounds up: [`FargateSize`](crate::FargateSize).
+    pub memory: Option<String>,
+    /// Ephemeral storage of the container, such as `50Gi`; both request and limit. Fargate gives
+    /// 20 GiB unless more is asked for, 175 GiB at most.
+    pub ephemeral_storage: Option<String>,
+    /// Names of the secrets the image is pulled with.
+    pub image_pull_secrets: Vec<String>,
+    /// Labels that a node must have. Fargate's own nodes come without labels of the operator's:
+    /// for clusters that mix Fargate with other nodes.
+    pub node_selector: BTreeMap<String, String>,
+    /// Taints that the pod bears.
+    pub tolerations: Vec<Toleration>,
+    /// Priority class of the pod.
+    pub priority_class: Option<String>,
+    /// A YAML file with a `Pod` that everything else here is laid over. If it has containers, one
+    /// of them is `ci-coordinator`.
+    pub pod_template: Option<PathBuf>,
+    /// Login name.
+    pub ssh_user: String,
+    /// TCP port of the SSH server.
+    pub ssh_port: u16,
+    /// How long the pod's processes have between TERM and KILL when somebody else than this
+    /// program deletes it.
+    pub termination_grace: Duration,
+    /// How long a launch is retried while a quota is used up or the API is in trouble.
+    pub launch_timeout: Duration,
+    /// Pauses and attempts; the default suits EKS.
+    pub pace: EksPace,
+}
+
+impl EksConfig {
+    /// A configuration for pods of `image` in `namespace`, `root` on port 22, ten minutes for a
+    /// launch, and no sizes: the smallest Fargate has.
+    pub fn new(
+        access: ClusterAccess,
+        namespace: impl Into<String>,
+        image: impl Into<String>,
+    ) -> Self {
+        Self {
+            access,
+            namespace: namespace.into(),
+            image: image.into(),
+            service_account: None,
+            labels: BTreeMap::new(),
+            annotations: BTreeMap::new(),
+            cpu: None,
+            memory: None,
+            ephemeral_storage: None,
+            image_pull_secrets: Vec::new(),
+            node_selector: BTreeMap::new(),
+            tolerations: Vec::new(),
+            priority_class: None,
+            pod_template: None,
+            ssh_user: "root".to_owned(),
+            ssh_port: 22,
+            termination_grace: Duration::from_secs(30),
+            launch_timeout: Duration::from_secs(600),
+            pace: EksPace::default(),
+        }
+    }
+}
+
+/// How to reach the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClusterAccess {
+    /// An EKS cluster by name. Address and certificate come from `eks:DescribeCluster`, and each
+    /// request carries a short-lived token made from the AWS credentials.
+    Cluster {
+        /// Name of the cluster.
+        name: String,
+        /// Region; `None` takes it from the environment, the profile or the instance.
+        region: Option<String>,
+        /// Another address for the EKS service, such as a test double.
+        endpoint_override: Option<String>,
+        /// A role to take before any call.
+        assume_role: Option<AssumeRole>,
+    },
+    /// A kubeconfig file.
+    Kubeconfig {
+        /// The file; `None` is `$KUBECONFIG` or `~/.kube/config`.
+        path: Option<PathBuf>,
+        /// The context; `None` is the file's current one.
+        context: Option<String>,
+    },
+    /// The service account of the pod this program runs in.
+    InCluster,
+}
+
+impl ClusterAccess {
+    /// The EKS cluster `name` with everything else from the environment.
+    pub fn cluster(name: impl Into<String>) -> Self {
+        Self::Cluster {
+            name: name.into(),
+            region: None,
+            endpoint_override: None,
+            assume_role: None,
+        }
+    }
+
+    /// The current context of the kubeconfig at `path`.
+    pub fn kubeconfig(path: impl Into<PathBuf>) -> Self {
+        Self::Kubeconfig { path: Some(path.into()), context: None }
+    }
+}
+
+/// A role to take before any call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AssumeRole {
+    /// ARN of the role.
+    pub arn: String,
+    /// The external id its trust policy asks for.
+    pub external_id: Option<String>,
+    /// Shown in CloudTrail; `None` is `fargate-driver`.
+    pub session_name: Option<String>,
+    /// Session tags; the trust policy must allow `sts:TagSession`.
+    pub session_tags: BTreeMap<String, String>,
+}
+
+impl AssumeRole {
+    /// The role `arn` without further conditions.
+    pub fn new(arn: impl Into<String>) -> Self {
+        Self {
+            arn: arn.into(),
+            external_id: None,
+            session_name: None,
+            session_tags: BTreeMap::new(),
+        }
+    }
+}
+
+/// A taint that the pod bears.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Toleration {
+    /// Key of the taint; empty bears every taint.
+    pub key: String,
+    /// Its value; `None` bears every value.
+    pub value: Option<String>,
+    /// `NoSchedule`, `PreferNoSchedule` or `NoExecute`; `None` bears all three.
+    pub effect: Option<String>,
+}
+
+impl Toleration {
+    /// Bears every value and effect of `key`.
+    pub fn new(key: impl Into<String>) -> Self {
+        Self { key: key.into(), value: None, effect: None }
+    }
+
+    /// Bears this value only.
+    #[must_use]
+    pub fn value(mut self, value: impl Into<String>) -> Self {
+        self.value = Some(value.into());
+        self
+    }
+
+    /// Bears this effect only.
+    #[must_use]
+    pub fn effect(mut self, effect: impl Into<String>) -> Self {
+        self.effect = Some(effect.into());
+        self
+    }
+}
+
+/// Pauses, attempts and patience.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EksPace {
+    /// Attempts for one call, the first included. Creating a pod is repeated until
+    /// [`EksConfig::launch_timeout`] instead.
+    pub api_attempts: u32,
+    /// First pause before a call that failed is made again; it grows, with jitter. A server's
+    /// own wish (`Retry-After`) goes on top.
+    pub api_first_pause: Duration,
+    /// Longest such pause, the server's wish included.
+    pub max_pause: Duration,
+    /// Longest time for one attempt of a call.
+    pub api_timeout: Duration,
+    /// How long a launch bears an API that cannot be reached at all.
+    pub api_patience: Duration,
+    /// First pause between two looks whether a deleted pod is gone; it grows.
+    pub gone_pause: Duration,
+    /// How long after its grace a deleted pod may still be there before the stop goes on without
+    /// it.
+    pub gone_patience: Duration,
+}
+
+impl Default for EksPace {
+    fn default() -> Self {
+        Self {
+            // Half a minute in all for a silent API: whoever calls goes on patiently, and can
+            // tell meanwhile what is wrong.
+            api_attempts: 3,
+            api_first_pause: Duration::from_millis(500),
+            max_pause: Duration::from_secs(30),
+            api_timeout: Duration::from_secs(10),
+            api_patience: Duration::from_secs(60),
+            gone_pause: Duration::from_millis(500),
+            gone_patience: Duration::from_secs(30),
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! Why a pod ended, and what to do about it.
+
+use fargate_core::{StopCause, Stopped};
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod, PodStatus};
+
+use crate::pod::CONTAINER;
+use crate::status::{every_container, has_ended};
+
+/// The end of `pod`.
+pub(crate) fn stopped(pod: &Pod) -> Stopped {
+    let status = pod.status.clone().unwrap_or_default();
+    let deleted = pod.metadata.deletion_timestamp.is_some();
+    let ended = ended_container(&status);
+    let cause = cause(&status, ended.map(|(_, state)| state), deleted && !has_ended(pod));
+
+    let mut stop = Stopped::new(cause, sentence(&status, ended, deleted));
+    if let Some(reason) = status.reason.as_deref().filter(|reason| !reason.is_empty()) {
+        stop = stop.fact("reason", reason);
+    }
+    if let Some((reason, message)) = disrupted(&status) {
+        stop = stop.fact("disruption", format!("{reason}: {message}"));
+    }
+    for (one, state) in terminated(&status) {
+        stop = stop.fact("container", line(one, state));
+    }
+    match hint(&status, cause) {
+        Some(hint) => stop.hint(hint),
+        None => stop,
+    }
+}
+
+/// The class of the cause: the pod's own words first, because a container killed with the
+/// machine looks like any other that was killed.
+///
+/// Reasons of pods: the kubelet's eviction, node shutdown and preemption managers, and
+/// `activeDeadlineSeconds`. Conditions: "Pod disruption conditions" in the Kubernetes
+/// documentation.
+fn cause(status: &PodStatus, ended: Option<&ContainerStateTerminated>, ending: bool) -> StopCause {
+    match status.reason.as_deref() {
+        Some("Evicted") if own_storage(status) => return StopCause::Exited,
+        Some("Evicted") if own_memory(status) => return StopCause::OutOfMemory,
+        Some(
+            "Evicted" | "NodeShutdown" | "Shutdown" | "Terminated" | "NodeLost" | "NodeAffinity"
+            | "Preempting" | "Preempted",
+        ) => return StopCause::Interrupted,
+        Some("DeadlineExceeded") => return StopCause::Exited,
+        Some("OutOfcpu" | "OutOfmemory" | "OutOfpods" | "OutOfephemeral-storage") => {
+            return StopCause::Capacity;
+        }
+        Some("UnexpectedAdmissionError") => return StopCause::FailedToStart,
+        _ => {}
+    }
+    if disrupted(status).is_some() {
+        return StopCause::Interrupted;
+    }
+    match ended.and_then(|state| state.reason.as_deref()) {
+        Some("OOMKilled") => return StopCause::OutOfMemory,
+        Some("ContainerCannotRun" | "StartError") => return StopCause::FailedToStart,
+        // The machine has gone with whoever knew the end.
+        Some("ContainerStatusUnknown") => return StopCause::Interrupted,
+        _ => {}
+    }
+    if ending {
+        return StopCause::Requested;
+    }
+    if ended.is_some() { StopCause::Exited } else { StopCause::Unknown }
+}
+
+/// Whether the pod was evicted for what it wrote: a Fargate machine has no other pod.
+fn own_storage(status: &PodStatus) -> bool {
+    says(status, "ephemeral")
+}
+
+/// Whether the pod was evicted for the memory it used.
+fn own_memory(status: &PodStatus) -> bool {
+    says(status, "low on resource: memory")
+}
+
+fn says(status: &PodStatus, words: &str) -> bool {
+    let message = status.message.as_deref().unwrap_or_default();
+    message.to_ascii_lowercase().contains(words)
+}
+
+/// Why the cluster took the pod's place, if it did.
+fn disrupted(status: &PodStatus) -> Option<(&str, &str)> {
+    let target = status
+        .conditions
+        .iter()
+        .flatten()
+        .find(|one| one.type_ == "DisruptionTarget" && one.status == "True")?;
+    Some((
+        target.reason.as_deref().unwrap_or("DisruptionTarget"),
+        target.message.as_deref().unwrap_or_default(),
+    ))
+}
+
+fn terminated(
+    status: &PodStatus,
+) -> impl Iterator<Item = (&ContainerStatus, &ContainerStateTerminated)> {
+    every_container(status).filter_map(|one| Some((one, one.state.as_ref()?.terminated.as_ref()?)))
+}
+
+/// The container whose end explains the pod's: the job's own, else one that failed.
+fn ended_container(status: &PodStatus) -> Option<(&ContainerStatus, &ContainerStateTerminated)> {
+    terminated(status)
+        .find(|(one, _)| one.name == CONTAINER)
+        .or_else(|| terminated(status).find(|(_, state)| state.exit_code != 0))
+}
+
+fn sentence(
+    status: &PodStatus,
+    ended: Option<(&ContainerStatus, &ContainerStateTerminated)>,
+    deleted: bool,
+) -> String {
+    let said = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
+    if let Some(reason) = said(&status.reason) {
+        return match said(&status.message) {
+            Some(message) => format!("{reason}: {message}"),
+            None => reason,
+        };
+    }
+    if let Some((reason, message)) = disrupted(status) {
+        return format!("the pod was taken away ({reason}): {message}");
+    }
+    match ended {
+        Some((one, state)) => line(one, state),
+        None if deleted => "the pod was deleted".to_owned(),
+        None => "the pod ended, and the cluster does not say why".to_owned(),
+    }
+}
+
+/// How a container ended.
+fn line(container: &ContainerStatus, state: &ContainerStateTerminated) -> String {
+    let mut text = match state.signal.filter(|signal| *signal != 0) {
+        Some(signal) => format!("{} was ended by signal {signal}", container.name),
+        None => format!("{} exited with code {}", container.name, state.exit_code),
+    };
+    for more in [&state.reason, &state.message].into_iter().flatten() {
+        // These two only say in other words what the code says.
+        if !["", "Error", "Completed"].contains(&more.as_str()) {
+            text.push_str(": ");
+            text.push_str(more.trim());
+        }
+    }
+    text
+}
+
+fn hint(status: &PodStatus, cause: StopCause) -> Option<&'static str> {
+    Some(match cause {
+        StopCause::OutOfMemory => "raise Memory",
+        StopCause::Interrupted => {
+            "the cluster took the pod's machine back (Fargate does so to patch it): retry the job"
+        }
+        StopCause::Capacity => {
+            "the pod asks for more than its machine has: correct CPU and Memory, of the pod \
+             template's other containers too"
+        }
+        StopCause::Exited if own_storage(status) => "raise EphemeralStorage",
+        StopCause::Exited if status.reason.as_deref() == Some("DeadlineExceeded") => {
+            "the pod lived as long as its activeDeadlineSeconds allow: raise the job's timeout"
+        }
+        StopCause::Exited => {
+            "the container's main process ended: its entry point must keep sshd in the foreground \
+             (sshd -D); see the container's log"
+        }
+        StopCause::FailedToStart => {
+            "check the image's entry point and CPU architecture (Fargate pods are x86-64)"
+        }
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::status::tests::{own, pod};
+
+    fn with_container(reason: &str, code: i32) -> Value {
+        let state = json!({"terminated": {"exitCode": code, "reason": reason}});
+        json!({"phase": "Failed", "containerStatuses": own(&state)})
+    }
+
+    fn with_reason(reason: &str, message: &str) -> Value {
+        let mut status = with_container("Error", 137);
+        status["reason"] = reason.into();
+        status["message"] = message.into();
+        status
+    }
+
+    #[test]
+    fn every_end_has_a_cause_and_a_remedy() {
+        use StopCause as C;
+        let disrupted = json!({"phase": "Failed", "conditions": [{"type": "DisruptionTarget",
+            "status": "True", "reason": "EvictionByEvictionAPI", "message": "Eviction API"}]});
+        let table = [
+            (with_container("OOMKilled", 137), C::OutOfMemory, "OOMKilled", "Memory"),
+            (with_container("Error", 3), C::Exited, "exited with code 3", "sshd"),
+            (with_container("Completed", 0), C::Exited, "exited with code 0", "sshd"),
+            (with_container("StartError", 128), C::FailedToStart, "StartError", "entry point"),
+            (with_container("ContainerStatusUnknown", 137), C::Interrupted, "137", "retry"),
+            (
+                with_reason("Evicted", "The node was low on resource: memory."),
+                C::OutOfMemory,
+                "low on resource",
+                "Memory",
+            ),
+            (with_reason("Evicted", "something else"), C::Interrupted, "Evicted", "retry"),
+            (
+                with_reason(
+                    "Evicted",
+                    "Pod ephemeral local storage usage exceeds the total limit of containers 20Gi.",
+                ),
+                C::Exited,
+                "storage",
+                "EphemeralStorage",
+            ),
+            (
+                with_reason(
+                    "Terminated",
+                    "Pod was terminated in response to imminent node shutdown.",
+                ),
+                C::Interrupted,
+                "node shutdown",
+                "retry",
+            ),
+            (with_reason("NodeShutdown", "x"), C::Interrupted, "NodeShutdown", "retry"),
+            (
+                with_reason("DeadlineExceeded", "Pod was active on the node longer than allowed"),
+                C::Exited,
+                "longer than",
+                "timeout",
+            ),
+            (with_reason("OutOfcpu", "Node didn't have enough"), C::Capacity, "OutOfcpu", "CPU"),
+            (disrupted, C::Interrupted, "EvictionByEvictionAPI", "retry"),
+        ];
+        for (status, cause, words, remedy) in table {
+            let stop = stopped(&pod(&status));
+            assert_eq!(stop.cause, cause, "{status}");
+            assert!(stop.reason.contains(words), "{}", stop.reason);
+            assert!(stop.hint.as_deref().unwrap_or("").contains(remedy), "{:?}", stop.hint);
+        }
+        assert_eq!(stopped(&pod(&json!({"phase": "Failed"}))).cause, C::Unknown);
+    }
+
+    #[test]
+    fn a_deletion_under_way_is_on_request_unless_the_cluster_says_otherwise() {
+        let ended_by = |status: &Value| {
+            let mut pod = pod(status);
+            pod.metadata.deletion_timestamp =
+                serde_json::from_value(json!("2026-01-02T03:04:05Z")).expect("a time");
+            stopped(&pod)
+        };
+        let running =
+            json!({"phase": "Running", "containerStatuses": own(&json!({"running": {}}))});
+        let stop = ended_by(&running);
+        assert_eq!(
+            (stop.cause, stop.reason.as_str()),
+            (StopCause::Requested, "the pod was deleted")
+        );
+        let mut evicted = running;
+        evicted["conditions"] = json!([{"type": "DisruptionTarget", "status": "True",
+            "reason": "EvictionByEvictionAPI", "message": "Eviction API: evicting"}]);
+        assert_eq!(ended_by(&evicted).cause, StopCause::Interrupted);
+        assert_eq!(ended_by(&with_container("Error", 143)).cause, StopCause::Exited);
+    }
+
+    #[test]
+    fn a_signal_is_told_as_one() {
+        let state = json!({"terminated": {"exitCode": 137, "signal": 9}});
+        let stop = stopped(&pod(&json!({"phase": "Failed", "containerStatuses": own(&state)})));
+        assert_eq!(stop.reason, "ci-coordinator was ended by signal 9");
+        assert!(stop.facts.contains(&("container", stop.reason.clone())));
+    }
+}

@@ -1,0 +1,168 @@
+//! The launcher.
+
+use std::fmt;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use fargate_core::{
+    Error, ErrorKind, Result, TaskHandle, TaskLauncher, TaskSpec, TaskStatus, async_trait,
+};
+use k8s_openapi::api::core::v1::Pod;
+use serde_json::Value;
+
+use crate::call::{CREATE, GET};
+use crate::cluster::Cluster;
+use crate::config::EksConfig;
+use crate::handle::{self, BACKEND, EksTask};
+use crate::launch::Launch;
+use crate::size::FargateSize;
+use crate::status::{Seen, observe};
+use crate::{access, adopt, pod, stop, stopped_keys, template};
+
+/// Starts tasks as pods on EKS Fargate.
+///
+/// - [`launch`](TaskLauncher::launch): creates a pod of the key's name. A name exists once, so a
+///   request whose answer was lost is simply sent again, until [`EksConfig::launch_timeout`] or,
+///   if that is shorter, [`TaskSpec::launch_timeout`]. A pod of that name is adopted if owner and
+///   key are the same. When an answer was lost and the pod does not show, the error is
+///   [`ErrorKind::ConnectionLost`], whatever came last.
+/// - [`status`](TaskLauncher::status): one GET. A pod that waiting cannot bring up (no such image,
+///   not supported on Fargate, …) is `Stopped` with the reason, although it still exists.
+/// - [`stop`](TaskLauncher::stop): deletes the pod with the grace, one second at least, and waits
+///   until it is gone. The key stays dead for a day or two, by a ConfigMap of the pod's name;
+///   without the right to create those it is free again.
+/// - [`list`](TaskLauncher::list): by label, then by the annotation that has the owner in full.
+/// - Short service trouble is borne ([`EksPace`](crate::EksPace)), `Retry-After` is honoured.
+/// - [`TaskSpec::deadline`] is the pod's `activeDeadlineSeconds`: it counts from when the pod has
+///   its machine.
+pub struct EksLauncher {
+    config: EksConfig,
+    cluster: Cluster,
+    template: Value,
+}
+
+impl fmt::Debug for EksLauncher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EksLauncher").field("cluster", &self.cluster).finish_non_exhaustive()
+    }
+}
+
+impl EksLauncher {
+    /// A launcher for the cluster of the settings.
+    ///
+    /// Reads the pod template and the kubeconfig. For an EKS cluster by name, AWS's default chain
+    /// gives the credentials (environment, profile, container or instance role), and
+    /// `eks:DescribeCluster` the address; the cluster itself is not asked yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidConfig`] for a contradiction in the settings, a template or kubeconfig
+    /// that cannot be used, or an unknown region; for an EKS cluster by name also `NotFound`,
+    /// `Unauthenticated`, `PermissionDenied` and service errors.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe.
+    pub async fn connect(config: EksConfig) -> Result<Self> {
+        Self::open(config, None).await
+    }
+
+    /// As [`connect`](Self::connect), with the credentials, region and endpoint of `sdk`, for an
+    /// EKS cluster by name. What `config` says goes first; retries and time limits are
+    /// [`EksConfig::pace`]'s.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    ///
+    /// # Cancel safety
+    /// Cancel-safe.
+    pub async fn with_sdk_config(config: EksConfig, sdk: SdkConfig) -> Result<Self> {
+        Self::open(config, Some(sdk)).await
+    }
+
+    async fn open(config: EksConfig, sdk: Option<SdkConfig>) -> Result<Self> {
+        config.check()?;
+        let template = match &config.pod_template {
+            Some(path) => template::read(path).await?,
+            None => template::empty(),
+        };
+        let cluster = access::open(&config, sdk).await?;
+        Ok(Self { config, cluster, template })
+    }
+
+    /// The size that Fargate will give each pod and AWS will bill, the template's containers
+    /// included.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidConfig`] when Fargate has no size that large, or the template has a
+    /// size that is no Kubernetes quantity.
+    pub fn billed_size(&self) -> Result<FargateSize> {
+        FargateSize::of_pod(&pod::shape(&self.config, &self.template)).ok_or_else(|| {
+            Error::new(
+                ErrorKind::InvalidConfig,
+                "choose the pod's size",
+                "Fargate has no size for what the pod's containers request together",
+            )
+            .hint(
+                "the largest is 16 vCPU and 120 GB, 256 MiB of which are Fargate's own; correct \
+                 CPU and Memory, and the requests in the pod template",
+            )
+        })
+    }
+
+    fn handle(&self, pod: &Pod) -> Option<TaskHandle> {
+        handle::of_pod(pod, &self.cluster, &self.config)
+    }
+
+    /// The handle's task, and the cluster with its namespace.
+    fn task(&self, handle: &TaskHandle) -> Result<(EksTask, Cluster)> {
+        let task = EksTask::read(handle, &self.cluster)?;
+        let cluster = self.cluster.in_namespace(&task.namespace);
+        Ok((task, cluster))
+    }
+}
+
+#[async_trait]
+impl TaskLauncher for EksLauncher {
+    fn backend(&self) -> &'static str {
+        BACKEND
+    }
+
+    async fn launch(&self, spec: &TaskSpec) -> Result<TaskHandle> {
+        let body = pod::build(&self.config, &self.template, spec);
+        let launch = Launch::new(&self.cluster, spec, &body, self.config.launch_timeout);
+        let pod = launch.run().await?;
+        self.handle(&pod).ok_or_else(|| {
+            Error::new(ErrorKind::Unexpected, CREATE.op, "the cluster's pod has no name or uid")
+        })
+    }
+
+    async fn status(&self, task: &TaskHandle) -> Result<TaskStatus> {
+        let (task, cluster) = self.task(task)?;
+        let pod = adopt::find(&cluster, GET, &task.name).await?.filter(|pod| task.is(pod));
+        let Some(pod) = pod else {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                GET.op,
+                "the cluster does not know the pod (any more): it was deleted",
+            )
+            .with("pod", format!("{}/{}", task.namespace, task.name)));
+        };
+        let endpoint = |ip: Option<String>| ip.map(|ip| task.endpoint(ip));
+        Ok(match observe(&pod) {
+            Seen::Starting(detail, ip) => TaskStatus::Pending { detail, endpoint: endpoint(ip) },
+            Seen::Running(ip) => TaskStatus::Running { endpoint: endpoint(ip) },
+            Seen::Stopped(stopped) => TaskStatus::Stopped(stopped),
+        })
+    }
+
+    async fn stop(&self, task: &TaskHandle, grace: Duration) -> Result<()> {
+        let (task, cluster) = self.task(task)?;
+        // In this order, so that a launch under way sees one or is seen by the other.
+        stopped_keys::set(&cluster, &task.name).await;
+        stop::delete(&cluster, &task.name, &task.uid, grace).await
+    }
+
+    async fn list(&self, owner: &str) -> Result<Vec<TaskHandle>> {
+        let pods = adopt::owned(&self.cluster, owner).await?;
+        Ok(pods.iter().filter_map(|pod| self.handle(pod)).collect())
+    }
+}

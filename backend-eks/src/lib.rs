@@ -1,0 +1,35 @@
+#![doc = include_str!("../README.md")]
+
+mod access;
+mod adopt;
+mod advice;
+mod aws;
+mod call;
+mod chain;
+mod class;
+mod cluster;
+mod config;
+mod denied;
+mod ended;
+mod error;
+mod handle;
+mod launch;
+mod launcher;
+mod merge;
+mod names;
+mod pending;
+mod pod;
+mod quantity;
+mod size;
+mod status;
+mod stop;
+mod stopped_keys;
+mod template;
+mod token;
+
+pub use config::{AssumeRole, ClusterAccess, EksConfig, EksPace, Toleration};
+pub use launcher::EksLauncher;
+pub use size::FargateSize;
+
+/// The AWS configuration that [`EksLauncher::with_sdk_config`] takes.
+pub use aws_config::SdkConfig;

@@ -1,0 +1,323 @@
+//! A pod that does not run yet: what it waits for, and whether that can come to pass.
+
+use fargate_core::{StopCause, Stopped};
+use k8s_openapi::api::core::v1::{ContainerStateWaiting, ContainerStatus, Pod, PodStatus};
+
+use crate::status::{containers, every_container};
+
+/// What the pod waits for, in the cluster's words.
+pub(crate) fn detail(pod: &Pod) -> String {
+    let status = pod.status.clone().unwrap_or_default();
+    if let Some(why) = unscheduled(&status) {
+        let more = if left_out(pod) { "; no Fargate profile has taken the pod" } else { "" };
+        return format!("Pending (not scheduled: {why}{more})");
+    }
+    if !is_scheduled(&status) {
+        return "Pending (waiting for a Fargate machine)".to_owned();
+    }
+    match waiting(&status).next() {
+        Some((_, state)) => {
+            let reason = state.reason.as_deref().unwrap_or("waiting");
+            match state.message.as_deref().filter(|message| !message.is_empty()) {
+                Some(message) => format!("Pending ({reason}: {message})"),
+                None => format!("Pending ({reason})"),
+            }
+        }
+        None => "Pending".to_owned(),
+    }
+}
+
+/// The end of a pod that cannot come up by waiting.
+pub(crate) fn hopeless(pod: &Pod) -> Option<Stopped> {
+    let status = pod.status.as_ref()?;
+    if let Some(why) = unscheduled(status) {
+        return no_place(&why);
+    }
+    waiting(status).find_map(|(container, state)| no_start(container, state))
+}
+
+/// Why the scheduler has found no place.
+fn unscheduled(status: &PodStatus) -> Option<String> {
+    let condition = status.conditions.iter().flatten().find(|one| one.type_ == "PodScheduled")?;
+    if condition.status != "False" {
+        return None;
+    }
+    let message = condition.message.as_deref().filter(|message| !message.is_empty());
+    Some(message.or(condition.reason.as_deref()).unwrap_or("no reason given").to_owned())
+}
+
+/// Whether EKS has left the pod to the scheduler of other nodes.
+fn left_out(pod: &Pod) -> bool {
+    let scheduler = pod.spec.as_ref().and_then(|spec| spec.scheduler_name.as_deref());
+    scheduler.is_some_and(|name| name != "fargate-scheduler")
+}
+
+fn is_scheduled(status: &PodStatus) -> bool {
+    let scheduled = status
+        .conditions
+        .iter()
+        .flatten()
+        .any(|one| one.type_ == "PodScheduled" && one.status == "True");
+    scheduled || containers(status).next().is_some()
+}
+
+/// Fargate's scheduler says no once and does not look again, so waiting for it is in vain.
+///
+/// Whatever the default scheduler says may change: a node may come.
+fn no_place(why: &str) -> Option<Stopped> {
+    let text = why.to_ascii_lowercase();
+    let says = |part: &str| text.contains(part);
+    let (cause, hint) = if says("capacity is unavailable") || says("insufficient capacity") {
+        (
+            StopCause::Capacity,
+            "Fargate has no room in the profile's subnets: give the profile subnets of several \
+             availability zones",
+        )
+    } else if says("not supported on fargate") {
+        (
+            StopCause::FailedToStart,
+            "Fargate runs no privileged containers, host ports, host paths, GPUs or EBS volumes: \
+             remove it from the pod template",
+        )
+    } else if says("exceed the max fargate configuration") {
+        (StopCause::FailedToStart, "lower CPU or Memory: 16 vCPU and 120 GB are the most")
+    } else if says("fargate profile") || says("matching profile") || says("match any profile") {
+        (
+            StopCause::FailedToStart,
+            "let a Fargate profile select the namespace, and the labels if it has any",
+        )
+    } else {
+        return None;
+    };
+    Some(
+        Stopped::new(cause, format!("the pod cannot be scheduled: {why}"))
+            .fact("scheduler", why)
+            .hint(hint),
+    )
+}
+
+/// The containers that wait, in the order they start in.
+fn waiting(status: &PodStatus) -> impl Iterator<Item = (&ContainerStatus, &ContainerStateWaiting)> {
+    every_container(status)
+        .filter_map(|one| Some((one, one.state.as_ref()?.waiting.as_ref()?)))
+        // The others wait for this one.
+        .filter(|(_, state)| state.reason.as_deref() != Some("PodInitializing"))
+}
+
+/// The end of a pod with a container that cannot start.
+///
+/// Reasons: `pkg/kubelet/images/types.go` and `pkg/kubelet/kuberuntime` of Kubernetes.
+fn no_start(container: &ContainerStatus, state: &ContainerStateWaiting) -> Option<Stopped> {
+    let reason = state.reason.as_deref()?;
+    let message = state.message.as_deref().unwrap_or_default();
+    let (cause, hint) = match reason {
+        "InvalidImageName" | "ErrImageNeverPull" | "ImageInspectError" => {
+            (StopCause::Image, image_hint(message))
+        }
+        // The kubelet tries again and again; what the registry says for good stays so.
+        "ErrImagePull" if is_final(message) => (StopCause::Image, image_hint(message)),
+        "ImagePullBackOff" if !is_passing(message) => (StopCause::Image, image_hint(message)),
+        "CreateContainerConfigError" => (
+            StopCause::FailedToStart,
+            "create the Secret or ConfigMap the pod template names, or correct it",
+        ),
+        "CreateContainerError"
+        | "RunContainerError"
+        | "PreStartHookError"
+        | "PostStartHookError"
+        | "CrashLoopBackOff"
+        | "CreatePodSandboxError"
+        | "ConfigPodSandboxError" => (
+            StopCause::FailedToStart,
+            "check the image's entry point and CPU architecture (Fargate pods are x86-64), and \
+             the pod template",
+        ),
+        _ => return None,
+    };
+    let name = &container.name;
+    let said = if message.is_empty() { String::new() } else { format!(": {message}") };
+    Some(
+        Stopped::new(cause, format!("the container {name} cannot start: {reason}{said}"))
+            .fact("image", container.image.as_str())
+            .hint(hint),
+    )
+}
+
+/// Whether a registry has said no for good.
+fn is_final(message: &str) -> bool {
+    let text = message.to_ascii_lowercase();
+    !is_passing(message)
+        && [
+            "not found",
+            "manifest unknown",
+            "no such",
+            "does not exist",
+            "denied",
+            "unauthorized",
+            "authorization failed",
+            "no basic auth",
+            "403 forbidden",
+            "invalid reference",
+            "no match for platform",
+            "no space left",
+        ]
+        .iter()
+        .any(|part| text.contains(part))
+}
+
+/// Whether the trouble may be over at the next attempt.
+fn is_passing(message: &str) -> bool {
+    let text = message.to_ascii_lowercase();
+    [
+        "timeout",
+        "timed out",
+        "deadline exceeded",
+        "connection re",
+        "temporary failure",
+        "eof",
+        "toomanyrequests",
+        "too many requests",
+        "500 internal",
+        "502 bad",
+        "503 service",
+        "504 gateway",
+        "qps exceeded",
+    ]
+    .iter()
+    .any(|part| text.contains(part))
+}
+
+fn image_hint(message: &str) -> &'static str {
+    let text = message.to_ascii_lowercase();
+    let says = |part: &str| text.contains(part);
+    if says("not found") || says("manifest unknown") || says("no such") || says("does not exist") {
+        "check the image name and tag"
+    } else if says("denied") || says("unauthorized") || says("auth") || says("forbidden") {
+        "let the Fargate profile's pod execution role pull from ECR, or name the registry's \
+         secret in ImagePullSecrets"
+    } else if says("platform") || says("architecture") {
+        "build the image for x86-64: Fargate pods have no other"
+    } else if says("no space left") {
+        "raise EphemeralStorage: the image does not fit"
+    } else if says("invalid") || says("couldn't parse") {
+        "correct the image name"
+    } else {
+        "check the image name, the right to pull, and the route to the registry (NAT gateway or \
+         VPC endpoints for ecr.api, ecr.dkr and s3)"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::status::tests::{own, pod};
+
+    fn scheduled(containers: &Value) -> Pod {
+        pod(&json!({
+            "phase": "Pending",
+            "conditions": [{"type": "PodScheduled", "status": "True"}],
+            "containerStatuses": containers,
+        }))
+    }
+
+    fn refused(message: &str) -> Pod {
+        pod(&json!({"phase": "Pending", "conditions": [{"type": "PodScheduled",
+            "status": "False", "reason": "Unschedulable", "message": message}]}))
+    }
+
+    fn waiting_for(reason: &str, message: &str) -> Pod {
+        scheduled(&own(&json!({"waiting": {"reason": reason, "message": message}})))
+    }
+
+    #[test]
+    fn the_way_up_is_told_in_the_words_of_the_cluster() {
+        for (pod, wanted) in [
+            (pod(&json!({"phase": "Pending"})), "Pending (waiting for a Fargate machine)"),
+            (refused("0/2 nodes: x"), "Pending (not scheduled: 0/2 nodes: x)"),
+            (scheduled(&json!([])), "Pending"),
+            (waiting_for("ContainerCreating", ""), "Pending (ContainerCreating)"),
+            (waiting_for("ErrImagePull", "i/o timeout"), "Pending (ErrImagePull: i/o timeout)"),
+        ] {
+            assert_eq!(detail(&pod), wanted);
+            assert_eq!(hopeless(&pod), None, "{wanted}");
+        }
+    }
+
+    #[test]
+    fn what_waiting_cannot_mend_is_an_end() {
+        use StopCause as C;
+        let table = [
+            (
+                refused("Fargate capacity is unavailable at this time. Please try again later"),
+                C::Capacity,
+                "availability zones",
+            ),
+            (
+                refused("Pod not supported on Fargate: volumes not supported: x"),
+                C::FailedToStart,
+                "privileged",
+            ),
+            (
+                refused("pod does not match any profile: no matching profile"),
+                C::FailedToStart,
+                "Fargate profile",
+            ),
+            (
+                waiting_for("ErrImagePull", "rpc error: failed to resolve x: not found"),
+                C::Image,
+                "name and tag",
+            ),
+            (waiting_for("ImagePullBackOff", "Back-off pulling image \"x\""), C::Image, "route"),
+            (
+                waiting_for("ImagePullBackOff", "Back-off: 403 Forbidden: denied"),
+                C::Image,
+                "execution role",
+            ),
+            (waiting_for("InvalidImageName", "invalid reference format"), C::Image, "correct"),
+            (
+                waiting_for("CreateContainerConfigError", "secret \"x\" not found"),
+                C::FailedToStart,
+                "Secret",
+            ),
+            (
+                waiting_for("RunContainerError", "exec: \"sshd\": not found"),
+                C::FailedToStart,
+                "entry point",
+            ),
+        ];
+        for (pod, cause, word) in table {
+            let stopped = hopeless(&pod).unwrap_or_else(|| panic!("{}", detail(&pod)));
+            assert_eq!(stopped.cause, cause, "{}", stopped.reason);
+            assert!(stopped.hint.as_deref().unwrap_or("").contains(word), "{:?}", stopped.hint);
+        }
+    }
+
+    #[test]
+    fn what_may_pass_is_waited_for() {
+        for pod in [
+            refused("0/3 nodes are available: 3 Insufficient cpu."),
+            waiting_for("ImagePullBackOff", "Back-off: toomanyrequests: limit"),
+            waiting_for("ErrImagePull", "unexpected status: 503 Service Unavailable"),
+            waiting_for("ErrImagePull", "something new"),
+            waiting_for("PodInitializing", ""),
+        ] {
+            assert_eq!(hopeless(&pod), None, "{}", detail(&pod));
+        }
+    }
+
+    #[test]
+    fn an_init_container_that_cannot_start_is_an_end_too() {
+        let status = json!({
+            "phase": "Pending",
+            "initContainerStatuses": [{
+                "name": "tools", "image": "t", "imageID": "", "ready": false, "restartCount": 0,
+                "state": {"waiting": {"reason": "InvalidImageName", "message": "x"}},
+            }],
+            "containerStatuses": own(&json!({"waiting": {"reason": "PodInitializing"}})),
+        });
+        let stopped = hopeless(&pod(&status)).expect("an end");
+        assert!(stopped.reason.contains("tools"), "{}", stopped.reason);
+    }
+}

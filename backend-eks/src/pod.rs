@@ -1,0 +1,147 @@
+//! The pod of a task.
+
+use std::time::Duration;
+
+use fargate_core::TaskSpec;
+use serde_json::{Map, Value, json};
+
+use crate::config::EksConfig;
+use crate::merge::lay_over;
+use crate::names;
+
+/// The container that runs the jobs.
+pub(crate) const CONTAINER: &str = "ci-coordinator";
+/// The variable every task image reads its authorised key from.
+pub(crate) const PUBLIC_KEY: &str = "SSH_PUBLIC_KEY";
+
+/// The pod of `spec`: the template, under the configuration, under what is the task's own.
+///
+/// As JSON and not as a typed pod, so that a field that only a newer cluster knows, or a typing
+/// error in the template, arrives where it can be judged. It holds no secret.
+pub(crate) fn build(config: &EksConfig, template: &Value, spec: &TaskSpec) -> Value {
+    let mut pod = shape(config, template);
+    let marks = names::marks(spec, &config.labels, &config.annotations);
+    let container = json!({
+        "name": CONTAINER,
+        "env": [{ "name": PUBLIC_KEY, "value": spec.authorized_key }],
+    });
+    lay_over(
+        &mut pod,
+        json!({
+            "metadata": {
+                "name": names::object_name(&spec.key),
+                "namespace": config.namespace,
+                "labels": marks.labels,
+                "annotations": marks.annotations,
+            },
+            "spec": { "containers": [container] },
+        }),
+    );
+    if let Some(deadline) = spec.deadline {
+        pod["spec"]["activeDeadlineSeconds"] = whole_seconds(deadline).max(1).into();
+    }
+    pod
+}
+
+/// What every pod has in common: the template under the configuration.
+pub(crate) fn shape(config: &EksConfig, template: &Value) -> Value {
+    let mut pod = defaults(config, template);
+    lay_over(&mut pod, template.clone());
+    lay_over(&mut pod, configured(config));
+    if let Some(containers) = pod["spec"]["containers"].as_array_mut() {
+        for container in containers.iter_mut().filter(|one| one["name"] == CONTAINER) {
+            equal_requests_and_limits(container);
+        }
+    }
+    pod
+}
+
+/// What holds unless the template says otherwise.
+fn defaults(config: &EksConfig, template: &Value) -> Value {
+    let mut spec = json!({
+        // Variables for each service of the namespace would change what jobs see.
+        "enableServiceLinks": false,
+    });
+    let account =
+        config.service_account.is_some() || template["spec"]["serviceAccountName"].is_string();
+    if !account {
+        // Nobody asked for a job to have a say in the cluster.
+        spec["automountServiceAccountToken"] = false.into();
+    }
+    json!({ "apiVersion": "v1", "kind": "Pod", "spec": spec })
+}
+
+/// What the configuration says; nothing where it says nothing.
+fn configured(config: &EksConfig) -> Value {
+    let sizes: Map<String, Value> = [
+        ("cpu", &config.cpu),
+        ("memory", &config.memory),
+        ("ephemeral-storage", &config.ephemeral_storage),
+    ]
+    .into_iter()
+    .filter_map(|(name, size)| Some((name.to_owned(), size.as_deref()?.into())))
+    .collect();
+    let mut container = json!({ "name": CONTAINER, "image": config.image });
+    if !sizes.is_empty() {
+        container["resources"] = json!({ "requests": sizes, "limits": sizes });
+    }
+    let mut spec = json!({
+        // A script that ended is over; running it again is not the cluster's to decide.
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": whole_seconds(config.termination_grace),
+        "containers": [container],
+    });
+    if let Some(account) = &config.service_account {
+        spec["serviceAccountName"] = account.as_str().into();
+    }
+    if let Some(class) = &config.priority_class {
+        spec["priorityClassName"] = class.as_str().into();
+    }
+    if !config.image_pull_secrets.is_empty() {
+        let named = config.image_pull_secrets.iter().map(|name| json!({ "name": name }));
+        spec["imagePullSecrets"] = named.collect();
+    }
+    if !config.node_selector.is_empty() {
+        spec["nodeSelector"] = json!(config.node_selector);
+    }
+    if !config.tolerations.is_empty() {
+        spec["tolerations"] = config.tolerations.iter().map(toleration).collect();
+    }
+    json!({ "spec": spec })
+}
+
+fn toleration(one: &crate::config::Toleration) -> Value {
+    let mut json = json!({ "operator": if one.value.is_some() { "Equal" } else { "Exists" } });
+    let fields = [
+        ("key", (!one.key.is_empty()).then_some(one.key.as_str())),
+        ("value", one.value.as_deref()),
+        ("effect", one.effect.as_deref()),
+    ];
+    for (name, value) in fields {
+        if let Some(value) = value {
+            json[name] = value.into();
+        }
+    }
+    json
+}
+
+/// One Fargate machine per pod: what a container may use and what is billed are the same, so
+/// each size that is given on one side holds on the other. Limits win.
+fn equal_requests_and_limits(container: &mut Value) {
+    let side = |name: &str| container["resources"][name].as_object().cloned().unwrap_or_default();
+    let mut both = side("requests");
+    both.extend(side("limits"));
+    if !both.is_empty() {
+        container["resources"]["requests"] = both.clone().into();
+        container["resources"]["limits"] = both.into();
+    }
+}
+
+/// Rounded up: a part of a second would otherwise be none.
+fn whole_seconds(time: Duration) -> u64 {
+    // Kubernetes takes 32 bits.
+    (time.as_secs() + u64::from(time.subsec_nanos() > 0)).min(u64::from(u32::MAX / 2))
+}
+
+#[cfg(test)]
+mod tests;

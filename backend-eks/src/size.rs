@@ -1,0 +1,162 @@
+//! What EKS Fargate makes of a pod's requests, and so what AWS bills.
+//!
+//! Source: "Understand Fargate Pod configuration details" in the EKS user guide.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::quantity;
+
+const MIB: u64 = 1 << 20;
+/// What Fargate adds to a pod's memory for its own components.
+const OVERHEAD_MIB: u64 = 256;
+
+/// Thousandths of a vCPU, then the memory sizes in MiB it comes with.
+const TIERS: [(u64, &[u64]); 7] = [
+    (250, &[512, 1024, 2048]),
+    (500, &[1024, 2048, 3072, 4096]),
+    (1000, &gib::<7>(2, 1)),
+    (2000, &gib::<13>(4, 1)),
+    (4000, &gib::<23>(8, 1)),
+    (8000, &gib::<12>(16, 4)),
+    (16_000, &gib::<12>(32, 8)),
+];
+
+/// `N` sizes in MiB from `first` GiB on, `step` GiB apart.
+const fn gib<const N: usize>(first: u64, step: u64) -> [u64; N] {
+    let mut sizes = [0; N];
+    let (mut index, mut size) = (0, first);
+    while index < N {
+        sizes[index] = size * 1024;
+        index += 1;
+        size += step;
+    }
+    sizes
+}
+
+/// A size that Fargate has for pods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct FargateSize {
+    /// Thousandths of a vCPU.
+    pub millicores: u64,
+    /// Memory in MiB.
+    pub memory_mib: u64,
+}
+
+impl FargateSize {
+    /// What is billed for a pod that requests `cpu` and `memory` in all, given as Kubernetes
+    /// quantities such as `1` and `8Gi`. Fargate adds 256 MiB and rounds up: that example
+    /// takes 2 vCPU and 9 GiB.
+    ///
+    /// `None` if one is no quantity, or no size is large enough.
+    #[must_use]
+    pub fn for_requests(cpu: &str, memory: &str) -> Option<Self> {
+        Self::fitting(quantity::millicores(cpu)?, quantity::bytes(memory)?)
+    }
+
+    /// The smallest size for that many thousandths of a CPU and bytes of memory.
+    pub(crate) fn fitting(millicores: u64, bytes: u64) -> Option<Self> {
+        // A pod without any request gets the smallest size, overhead included.
+        let memory = bytes.div_ceil(MIB).checked_add(OVERHEAD_MIB)?;
+        TIERS.iter().filter(|(cpu, _)| *cpu >= millicores).find_map(|(cpu, sizes)| {
+            let size = sizes.iter().find(|size| **size >= memory)?;
+            Some(Self { millicores: *cpu, memory_mib: *size })
+        })
+    }
+
+    /// The size of a whole pod: its containers together, or its largest init container.
+    pub(crate) fn of_pod(pod: &Value) -> Option<Self> {
+        let (cpu, memory) = (|text: &str| quantity::millicores(text), quantity::bytes);
+        Self::fitting(requested(pod, "cpu", cpu)?, requested(pod, "memory", memory)?)
+    }
+}
+
+/// What the pod requests of `resource`; `None` if something there is no quantity.
+fn requested(pod: &Value, resource: &str, read: impl Fn(&str) -> Option<u64>) -> Option<u64> {
+    let each = |list: &str| -> Option<Vec<u64>> {
+        let containers = pod["spec"][list].as_array().map_or(&[][..], Vec::as_slice);
+        containers
+            .iter()
+            .map(|container| match &container["resources"]["requests"][resource] {
+                Value::Null => Some(0),
+                Value::String(text) => read(text),
+                Value::Number(number) => read(&number.to_string()),
+                _ => None,
+            })
+            .collect()
+    };
+    let together = each("containers")?.into_iter().try_fold(0_u64, u64::checked_add)?;
+    let largest_init = each("initContainers")?.into_iter().max().unwrap_or(0);
+    Some(together.max(largest_init))
+}
+
+impl fmt::Display for FargateSize {
+    /// As Kubernetes shows it in the annotation `CapacityProvisioned`, with spaces.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole_and_part = |value: u64, unit: u64| {
+            let hundredths = value * 100 / unit;
+            let text = format!("{}.{:02}", hundredths / 100, hundredths % 100);
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        };
+        let cpu = whole_and_part(self.millicores, 1000);
+        let memory = whole_and_part(self.memory_mib, 1024);
+        write!(f, "{cpu} vCPU and {memory} GB")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn requests_are_rounded_up_to_a_size_that_fargate_has() {
+        for (cpu, memory, wanted) in [
+            ("1", "8Gi", "2 vCPU and 9 GB"),
+            ("0", "0", "0.25 vCPU and 0.5 GB"),
+            ("250m", "256Mi", "0.25 vCPU and 0.5 GB"),
+            ("250m", "257Mi", "0.25 vCPU and 1 GB"),
+            ("250m", "2Gi", "0.5 vCPU and 3 GB"),
+            ("0.3", "100Mi", "0.5 vCPU and 1 GB"),
+            ("1", "1Gi", "1 vCPU and 2 GB"),
+            ("2", "16128Mi", "2 vCPU and 16 GB"),
+            ("2", "16Gi", "4 vCPU and 17 GB"),
+            ("4", "30Gi", "8 vCPU and 32 GB"),
+            ("8", "17Gi", "8 vCPU and 20 GB"),
+            ("16", "119Gi", "16 vCPU and 120 GB"),
+        ] {
+            let size = FargateSize::for_requests(cpu, memory).map(|size| size.to_string());
+            assert_eq!(size.as_deref(), Some(wanted), "{cpu} and {memory}");
+        }
+        assert_eq!(FargateSize::for_requests("16", "120Gi"), None);
+        assert_eq!(FargateSize::for_requests("17", "1Gi"), None);
+        assert_eq!(FargateSize::for_requests("one", "1Gi"), None);
+    }
+
+    #[test]
+    fn each_tier_ends_where_the_user_guide_says() {
+        let last: Vec<_> =
+            TIERS.iter().map(|(_, sizes)| sizes.last().map(|size| size / 1024)).collect();
+        assert_eq!(last, [2, 4, 8, 16, 30, 60, 120].map(Some));
+    }
+
+    #[test]
+    fn a_pod_is_as_large_as_its_containers_together_or_its_largest_init_container() {
+        let requests = |cpu: &str, memory: &str| json!({ "resources": { "requests": { "cpu": cpu, "memory": memory } } });
+        let pod = json!({ "spec": {
+            "containers": [requests("500m", "1Gi"), requests("250m", "512Mi"), {}],
+            "initContainers": [requests("1", "256Mi")],
+        }});
+        let size = FargateSize::of_pod(&pod).unwrap();
+        assert_eq!((size.millicores, size.memory_mib), (1000, 2048));
+        let numbers = json!({ "spec": { "containers": [
+            { "resources": { "requests": { "cpu": 1, "memory": "1Gi" } } },
+        ]}});
+        assert_eq!(FargateSize::of_pod(&numbers).unwrap().millicores, 1000);
+        let broken = json!({ "spec": { "containers": [requests("x", "1Gi")] } });
+        assert_eq!(FargateSize::of_pod(&broken), None);
+    }
+}

@@ -1,0 +1,12 @@
+//! The EKS backend over HTTP, against the project's double, which can fail in every way
+//! Kubernetes and EKS do.
+
+mod access;
+mod bench;
+mod conformance;
+mod ends;
+mod launch;
+mod lost;
+mod refused;
+mod stop;
+mod template;

@@ -1,0 +1,265 @@
+//! The double itself.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio::task::{AbortHandle, spawn_blocking};
+use tokio::time::sleep;
+
+use super::ops::delete_pod;
+use super::process::Life;
+use super::state::World;
+use super::{EksOptions, Fault, PodEnd, PodFault, PodView, TaskProgram, kubeconfig, pod_status};
+use super::{lifecycle, server};
+use crate::address::check_port;
+use crate::host::log_file;
+use crate::random;
+use crate::signature::{ACCESS_KEY, SECRET_KEY};
+
+/// A running double. Dropping it ends the server and every process of every pod.
+///
+/// Pods are named by their names alone; of several the newest is meant.
+#[derive(Debug)]
+pub struct EksDouble {
+    world: Arc<World>,
+    server: AbortHandle,
+    /// Removed after the pods are gone.
+    directory: TempDir,
+}
+
+impl EksDouble {
+    /// Starts a double on a free port of 127.0.0.1.
+    ///
+    /// # Panics
+    /// When pods could not listen at their addresses: not root and a port below 1024, or somebody
+    /// else on that port of every address.
+    pub async fn start(options: EksOptions) -> Self {
+        if options.program != TaskProgram::None {
+            check_port(options.ssh_port, "EksOptions::ssh_port");
+        }
+        let directory = tempfile::Builder::new().prefix("eks-double-").tempdir();
+        let directory = directory.expect("a directory for the pods");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port on 127.0.0.1");
+        let at = listener.local_addr().expect("the port of the double");
+        let token = format!("token-{}", random::hex(32));
+        let world = Arc::new(World::new(options, at, token, directory.path().to_owned()));
+        let server = tokio::spawn(server::serve(listener, Arc::clone(&world))).abort_handle();
+        Self { world, server, directory }
+    }
+
+    /// The base URL of the Kubernetes API and of the EKS service.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.world.url()
+    }
+
+    /// What it was started with.
+    #[must_use]
+    pub fn options(&self) -> &EksOptions {
+        &self.world.options
+    }
+
+    /// The bearer token that is accepted; beside it a token `k8s-aws-v1.…` for this cluster that
+    /// is signed with [`credentials`](Self::credentials).
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.world.token
+    }
+
+    /// The access key id and the secret key the EKS service accepts.
+    #[must_use]
+    pub fn credentials(&self) -> (&'static str, &'static str) {
+        (ACCESS_KEY, SECRET_KEY)
+    }
+
+    /// Writes a kubeconfig file whose one context, "test", leads here with the first namespace.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    #[must_use]
+    pub fn kubeconfig(&self) -> PathBuf {
+        let file = self.directory.path().join("kubeconfig");
+        std::fs::write(&file, kubeconfig::text(&self.world)).expect("the kubeconfig is written");
+        file
+    }
+
+    /// Lets something go wrong with calls.
+    pub fn inject(&self, fault: Fault) {
+        self.world.memory().faults.push(fault);
+    }
+
+    /// Lets something go wrong with the next pod.
+    pub fn inject_pod(&self, fault: PodFault) {
+        self.world.memory().pod_faults.push(fault);
+    }
+
+    /// Forgets every fault that has not happened yet, and those that stay.
+    pub fn clear_faults(&self) {
+        let mut memory = self.world.memory();
+        memory.faults.clear();
+        memory.pod_faults.clear();
+    }
+
+    /// Closes every connection, also in the middle of an answer. New ones are taken.
+    pub fn cut_connections(&self) {
+        self.world.cuts.send_modify(|cuts| *cuts += 1);
+    }
+
+    /// Forgets what happened so far: a watch from a version before now is told 410.
+    pub fn compact(&self) {
+        self.world.memory().store.compact();
+    }
+
+    /// How often each call was made, such as "create pods"; refused calls count.
+    #[must_use]
+    pub fn calls(&self) -> BTreeMap<String, u64> {
+        self.world.memory().calls.clone()
+    }
+
+    /// The bodies of the calls of that name, such as "create pods", oldest first; of calls without
+    /// a body the query, as an object of strings.
+    #[must_use]
+    pub fn requests(&self, call: &str) -> Vec<Value> {
+        let memory = self.world.memory();
+        let mine = memory.requests.iter().filter(|(name, _)| name == call);
+        mine.map(|(_, body)| body.clone()).collect()
+    }
+
+    /// Every pod, oldest first, those that are gone too.
+    #[must_use]
+    pub fn pods(&self) -> Vec<PodView> {
+        let memory = self.world.memory();
+        let mut lives: Vec<&Life> = memory.lives.values().collect();
+        lives.sort_by_key(|life| life.number);
+        lives.into_iter().map(PodView::of).collect()
+    }
+
+    /// The newest pod of that name.
+    ///
+    /// # Panics
+    /// If there never was one.
+    #[must_use]
+    pub fn pod(&self, name: &str) -> PodView {
+        let newest = self.pods().into_iter().rev().find(|pod| pod.name == name);
+        newest.unwrap_or_else(|| panic!("no pod {name}"))
+    }
+
+    /// How many pods are there that have not ended.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.pods().iter().filter(|pod| pod.lives()).count()
+    }
+
+    /// What the program of a pod has written to its stdout and stderr.
+    #[must_use]
+    pub fn log(&self, name: &str) -> String {
+        let uid = self.pod(name).uid;
+        let file = self.world.with_life(&uid, |life| log_file(&life.directory));
+        file.and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default()
+    }
+
+    /// Waits until a pod has reached a phase, such as "Running".
+    ///
+    /// # Panics
+    /// If it is not there within 60 seconds, or ends or goes before.
+    pub async fn wait_for(&self, name: &str, phase: &str) -> PodView {
+        for _ in 0..6000 {
+            let view = self.pod(name);
+            if view.phase == phase {
+                return view;
+            }
+            assert!(
+                view.lives(),
+                "{name} is {} and cannot become {phase}: {}{}",
+                view.phase,
+                view.json["status"],
+                self.log(name)
+            );
+            sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{name} is {}, not {phase}", self.pod(name).phase);
+    }
+
+    /// Waits until a pod is not in the API any more.
+    ///
+    /// # Panics
+    /// If it is still there after 60 seconds.
+    pub async fn wait_gone(&self, name: &str) -> PodView {
+        for _ in 0..6000 {
+            let view = self.pod(name);
+            if view.gone {
+                return view;
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{name} is still there: {}", self.pod(name).json);
+    }
+
+    /// Ends a pod from outside, as a lack of memory or a failing node do, and waits until it has
+    /// ended.
+    ///
+    /// # Panics
+    /// If there is no such pod, or it does not end.
+    pub async fn end_pod(&self, name: &str, end: PodEnd) -> PodView {
+        let uid = self.pod(name).uid;
+        self.world.memory().order(&uid, |orders| {
+            orders.end.get_or_insert(end);
+        });
+        for _ in 0..6000 {
+            let view = self.pod(name);
+            if view.gone || lifecycle::is_finished(&view.json) {
+                return view;
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{name} does not end: {}", self.pod(name).json);
+    }
+
+    /// Deletes a pod, as somebody with `kubectl` would.
+    ///
+    /// # Panics
+    /// If it is gone already.
+    pub fn delete_pod(&self, name: &str) {
+        let uid = self.pod(name).uid;
+        let deleted = delete_pod(&mut self.world.memory(), &uid, None);
+        assert!(deleted.is_some(), "{name} is gone");
+    }
+
+    /// Deletes a pod through the eviction API, as the patching of Fargate's systems does.
+    ///
+    /// # Panics
+    /// If it is gone already.
+    pub fn evict_pod(&self, name: &str) {
+        let uid = self.pod(name).uid;
+        let mut memory = self.world.memory();
+        memory.change_pod(&uid, |_, pod| {
+            let message = "Eviction API: evicting";
+            pod_status::condition(pod, "DisruptionTarget", true, "EvictionByEvictionAPI", message);
+        });
+        assert!(delete_pod(&mut memory, &uid, None).is_some(), "{name} is gone");
+    }
+
+    /// Puts somebody else at the address of a pod: another host key, the old sessions gone.
+    ///
+    /// # Panics
+    /// If the pod has no program running.
+    pub async fn change_host_key(&self, name: &str) {
+        let uid = self.pod(name).uid;
+        let host = self.world.with_life(&uid, |life| life.host.clone()).flatten();
+        let Some(host) = host else { panic!("nothing runs at the address of {name}") };
+        let changed = spawn_blocking(move || host.change_host_key()).await;
+        changed.expect("the restart does not panic").expect("the program starts again");
+    }
+}
+
+impl Drop for EksDouble {
+    fn drop(&mut self) {
+        self.server.abort();
+        self.world.close();
+    }
+}

@@ -1,0 +1,49 @@
+//! A double of the parts of Kubernetes and EKS that a Fargate task launcher talks to.
+//!
+//! [`EksDouble`] is an HTTP server on loopback that answers the Kubernetes API for pods, events,
+//! config maps and namespaces, the EKS service API for a cluster and its Fargate profiles, and STS
+//! `AssumeRole`. It checks bearer tokens and AWS signatures, validates and fills in what an API server does, and
+//! walks pods through their lives. A pod is real: an sshd or an agent at an address of its own in
+//! 127/8. It is written with raw JSON, so that it is a witness independent of client crates.
+//!
+//! What an API server does on a bad day is scripted with [`Fault`], what happens to a pod that
+//! starts with [`PodFault`], and how a running one ends with [`PodEnd`].
+
+mod call;
+mod cluster;
+mod defaults;
+mod dispatch;
+mod double;
+mod end;
+mod events;
+mod faults;
+mod kubeconfig;
+mod lifecycle;
+mod ops;
+mod options;
+mod patch;
+mod pod_fault;
+mod pod_status;
+mod process;
+mod refusal;
+mod schedule;
+mod selector;
+mod server;
+mod size;
+mod startup;
+mod state;
+mod store;
+mod sts;
+mod token;
+mod validate;
+mod view;
+mod watch;
+
+pub use self::double::EksDouble;
+pub use self::end::PodEnd;
+pub use self::faults::{Fault, Trouble};
+pub use self::options::{EksOptions, FargateProfile, PodDelays, ProfileSelector};
+pub use self::pod_fault::PodFault;
+pub use self::view::PodView;
+pub use crate::host::TaskProgram;
+pub use crate::sts::AssumableRole;

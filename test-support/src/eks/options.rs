@@ -1,0 +1,109 @@
+//! What the double is made of.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::host::TaskProgram;
+use crate::sts::AssumableRole;
+
+/// The world an [`EksDouble`](super::EksDouble) starts with.
+#[derive(Debug, Clone)]
+pub struct EksOptions {
+    /// The name of the one cluster, for `DescribeCluster` and for tokens made from AWS keys.
+    pub cluster: String,
+    /// The region of every ARN, and the only one whose signatures are accepted.
+    pub region: String,
+    /// Whom the accepted token belongs to; named by denials.
+    pub user: String,
+    /// The namespaces that exist. The kubeconfig names the first one.
+    pub namespaces: Vec<String>,
+    /// The service accounts of every namespace.
+    pub service_accounts: Vec<String>,
+    /// The Fargate profiles. A pod that matches none is never scheduled.
+    pub profiles: Vec<FargateProfile>,
+    /// What a pod runs: the container that is given `SSH_PUBLIC_KEY`, or else its first one.
+    pub program: TaskProgram,
+    /// The port pods listen on. Not 22 by default: a machine may have an SSH server of its own.
+    pub ssh_port: u16,
+    /// The roles STS hands out.
+    pub roles: Vec<AssumableRole>,
+    /// How long a pod stays in each state.
+    pub delays: PodDelays,
+    /// The pause between two bookmarks of a watch that allows them.
+    pub bookmarks: Duration,
+}
+
+impl Default for EksOptions {
+    fn default() -> Self {
+        let text = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        Self {
+            cluster: "test-cluster".to_owned(),
+            region: "eu-central-1".to_owned(),
+            user: "ci".to_owned(),
+            namespaces: text(&["ci", "default", "unmatched"]),
+            service_accounts: text(&["default", "ci-runner"]),
+            profiles: vec![FargateProfile {
+                name: "ci-profile".to_owned(),
+                selectors: vec![
+                    ProfileSelector::namespace("ci"),
+                    ProfileSelector::namespace("default"),
+                ],
+            }],
+            program: TaskProgram::Sshd,
+            ssh_port: 2222,
+            roles: vec![AssumableRole::default()],
+            delays: PodDelays::default(),
+            bookmarks: Duration::from_millis(100),
+        }
+    }
+}
+
+/// Which pods run on Fargate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FargateProfile {
+    /// The name.
+    pub name: String,
+    /// A pod matches if it matches one of these.
+    pub selectors: Vec<ProfileSelector>,
+}
+
+/// A namespace and labels. `*` and `?` stand for any characters and any one character.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProfileSelector {
+    /// The namespace.
+    pub namespace: String,
+    /// Every one of these labels must be there.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl ProfileSelector {
+    /// Every pod of a namespace.
+    #[must_use]
+    pub fn namespace(name: &str) -> Self {
+        Self { namespace: name.to_owned(), labels: BTreeMap::new() }
+    }
+}
+
+/// How long a pod stays in each state on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PodDelays {
+    /// Pending without a node: Fargate makes one. 30 to 45 seconds on AWS.
+    pub scheduling: Duration,
+    /// Pending in ContainerCreating: the image is pulled.
+    pub creating: Duration,
+    /// The pause between two attempts to pull an image that cannot be pulled.
+    pub pull_retry: Duration,
+    /// The processes are gone, the pod is not yet.
+    pub removal: Duration,
+}
+
+impl Default for PodDelays {
+    fn default() -> Self {
+        Self {
+            scheduling: Duration::from_millis(40),
+            creating: Duration::from_millis(40),
+            pull_retry: Duration::from_millis(60),
+            removal: Duration::from_millis(10),
+        }
+    }
+}

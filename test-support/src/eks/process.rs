@@ -1,0 +1,118 @@
+//! The part of a pod that is not in the API: its process, and what is to become of it.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::state::World;
+use super::store::Key;
+use super::{PodEnd, PodFault};
+use crate::host::{HostSpec, TaskHost};
+
+/// A pod, as the double knows it.
+#[derive(Debug)]
+pub(super) struct Life {
+    /// Pods in the order of their creation.
+    pub(super) number: u64,
+    pub(super) key: Key,
+    pub(super) directory: PathBuf,
+    pub(super) address: Ipv4Addr,
+    pub(super) script: Vec<PodFault>,
+    /// The container that is the program.
+    pub(super) main: usize,
+    pub(super) orders: watch::Sender<Orders>,
+    /// When the node took it.
+    pub(super) started: Option<Instant>,
+    pub(super) host: Option<Arc<TaskHost>>,
+    /// The newest state, of a pod that is gone the last.
+    pub(super) last: Value,
+    pub(super) gone: bool,
+}
+
+/// What a life has to do.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Orders {
+    /// End in this way; the first counts.
+    pub(super) end: Option<PodEnd>,
+    /// It is being deleted; the processes are killed at this moment.
+    pub(super) kill_at: Option<Instant>,
+    /// It is not in the API any more.
+    pub(super) gone: bool,
+}
+
+impl Orders {
+    pub(super) fn any(&self) -> bool {
+        self.end.is_some() || self.kill_at.is_some() || self.gone
+    }
+}
+
+impl Life {
+    pub(super) fn node(&self) -> String {
+        let ip = self.address.to_string().replace('.', "-");
+        format!("fargate-ip-{ip}.eu-central-1.compute.internal")
+    }
+
+    /// The literal environment of the main container.
+    pub(super) fn environment(&self) -> Vec<(String, String)> {
+        environment(&self.last["spec"]["containers"][self.main])
+    }
+
+    pub(super) fn public_key(&self) -> Option<String> {
+        let all = self.environment();
+        all.into_iter().find(|(name, _)| name == KEY_VARIABLE).map(|(_, value)| value)
+    }
+
+    fn has(&self, fault: &PodFault) -> bool {
+        self.script.contains(fault)
+    }
+}
+
+/// What lets a client in.
+const KEY_VARIABLE: &str = "SSH_PUBLIC_KEY";
+
+fn environment(container: &Value) -> Vec<(String, String)> {
+    let variables = container["env"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let pair = |variable: &Value| {
+        let value = variable["value"].as_str().unwrap_or_default();
+        Some((variable["name"].as_str()?.to_owned(), value.to_owned()))
+    };
+    variables.iter().filter_map(pair).collect()
+}
+
+/// The container that is given the key, or the first one.
+pub(super) fn main_container(pod: &Value) -> usize {
+    let containers = pod["spec"]["containers"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let keyed =
+        |container: &Value| environment(container).iter().any(|(name, _)| name == KEY_VARIABLE);
+    containers.iter().position(keyed).unwrap_or(0)
+}
+
+/// Starts the program of a pod. Blocks for milliseconds.
+pub(super) fn start(world: &World, uid: &str) -> io::Result<()> {
+    let spec = world.with_life(uid, |life| HostSpec {
+        marker: format!("eks-pod/{uid}"),
+        directory: life.directory.clone(),
+        addresses: vec![life.address],
+        port: world.options.ssh_port,
+        environment: life.environment(),
+        public_key: life.public_key(),
+        refuses_key: life.has(&PodFault::WrongKey),
+    });
+    let nobody = world.with_life(uid, |life| life.has(&PodFault::NoSshd));
+    let silence = world.with_life(uid, |life| life.has(&PodFault::SilentSshd));
+    let host = match spec {
+        None => None,
+        Some(_) if nobody == Some(true) => None,
+        Some(spec) if silence == Some(true) => Some(TaskHost::silence(&spec)?),
+        Some(spec) => TaskHost::program(&world.options.program, spec)?,
+    };
+    if let Some(host) = host {
+        world.adopt(uid, host);
+    }
+    Ok(())
+}

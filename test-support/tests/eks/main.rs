@@ -1,0 +1,14 @@
+//! The double over raw HTTP, with the real `ssh` as the visitor.
+
+#![expect(clippy::unwrap_used, reason = "the helpers of tests may panic as tests do")]
+
+mod api;
+mod client;
+mod ends;
+mod faults;
+mod lists;
+mod pending;
+mod pods;
+mod service;
+mod watches;
+mod writes;
