@@ -72,7 +72,8 @@ async fn four_gibibytes_survive_new_keys_from_either_side() {
         "i=0; while [ $i -lt {BLOCKS} ]; do cat $HOME/block || exit 1; i=$((i+1)); done; exit 8"
     );
     let mut sink = Repeats { block: &block, received: 0 };
-    let ended = exec.exec(&known(&sshd), ExecRequest::script(script), &mut sink);
+    let at = known(&sshd);
+    let ended = exec.exec(&at, ExecRequest::script(script), &mut sink);
     let status = timeout(PATIENCE, ended).await.expect("no hang").unwrap();
     assert_eq!(status, ExitStatus::Code(8));
     assert_eq!(sink.received, BLOCKS * block.len() as u64);
