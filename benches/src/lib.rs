@@ -18,7 +18,3 @@ pub mod site;
 pub mod source;
 pub mod stats;
 pub mod workload;
-
-/// As in the programs that are measured through this crate.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

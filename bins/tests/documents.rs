@@ -103,3 +103,19 @@ fn the_map_names_files_that_exist() {
         }
     }
 }
+
+#[test]
+fn the_readme_shows_the_measured_table() {
+    let readme = document("README.md");
+    let results = document("benches/results/table.md");
+    // The first table is the one with the goals.
+    let goals: Vec<&str> = results
+        .lines()
+        .skip_while(|line| !line.starts_with('|'))
+        .take_while(|l| !l.is_empty())
+        .collect();
+    assert!(goals.len() > 20, "{results}");
+    for line in goals {
+        assert!(readme.contains(line), "the README lacks: {line}");
+    }
+}

@@ -23,6 +23,7 @@ mod error;
 mod exec;
 pub mod job;
 mod launch;
+mod memory;
 mod task;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
@@ -34,4 +35,5 @@ pub use exec::{
     Collected, ExecRequest, ExitStatus, Interpreter, OutputSink, RemoteExec, Stream, quote,
 };
 pub use launch::{Pace, TaskLauncher, TaskLauncherExt, Waiting};
+pub use memory::keep_freed_memory;
 pub use task::{Endpoint, StopCause, Stopped, TaskHandle, TaskKey, TaskSpec, TaskStatus};

@@ -17,13 +17,12 @@ use fargate_core::Interpreter;
 /// It writes to standard output, each line starting with the nonce:
 /// `pid N` at once, then either `run`, after which every byte is the script's, or `failed WHY`.
 const RECEIVE: &[&str] = &[
-    r#"n=$1; u=$(umask); umask 077"#,
-    r#"echo "$n pid $$""#,
+    r#"n=$1; echo "$n pid $$""#,
     r#"fail() { echo "$n failed $1"; exit 1; }"#,
     // The first directory where a file can be made. noclobber (-C) means O_EXCL: no file or link
     // somebody put there is ever written to. In a subshell, because a failed redirection may end
     // a shell.
-    r#"f=; for d in "${TMPDIR:-/tmp}" /dev/shm /var/tmp "$HOME"; do if [ -n "$d" ]; then f=$d/.script-$n; if ( set -C; : >"$f" ) 2>/dev/null; then break; fi; f=; fi; done"#,
+    r#"f=; for d in "${TMPDIR:-/tmp}" /dev/shm /var/tmp "$HOME"; do if [ -n "$d" ]; then f=$d/.script-$n; if ( umask 077; set -C; : >"$f" ) 2>/dev/null; then break; fi; f=; fi; done"#,
     r#"if [ -z "$f" ]; then fail "no directory can be written to (tried ${TMPDIR:-/tmp}, /dev/shm, /var/tmp and ${HOME:-no home})"; fi"#,
     r#"exec 8>"$f" 9<"$f"; rm -f "$f""#,
     r#"e=$(cat 2>&1 >&8) || fail "$d: $e""#,
@@ -31,7 +30,7 @@ const RECEIVE: &[&str] = &[
     r#"s=/dev/fd/9; [ -r $s ] || s=/proc/self/fd/9; [ -r $s ] || fail "neither /dev/fd nor /proc is there""#,
     r#"g=$(($(wc -c <$s))); [ "$g" -eq "$2" ] || fail "$g of $2 bytes arrived""#,
     r#"i=$3; if [ "$i" = auto ]; then if command -v bash >/dev/null 2>&1; then i=bash; else i=sh; fi; fi"#,
-    r#"echo "$n run"; umask $u"#,
+    r#"echo "$n run""#,
     // Some shells close descriptors above 2 on exec unless they are named.
     r#"exec $i $s </dev/null 9<&9"#,
 ];

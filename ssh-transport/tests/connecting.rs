@@ -300,22 +300,6 @@ async fn a_user_without_a_command_is_unsupported() {
 }
 
 #[tokio::test]
-async fn rekeying_loses_nothing() {
-    let key = SshKey::generate().unwrap();
-    let sshd = Sshd::start_with(SshdOptions {
-        authorized_keys: vec![key.public_line("").unwrap()],
-        settings: vec!["RekeyLimit 1M".to_owned()],
-        ..SshdOptions::default()
-    });
-    let exec = SshExec::new(SshConfig::default(), key);
-    let script = "i=0; while [ $i -lt 400000 ]; do echo $i; i=$((i+1)); done; exit 8";
-    let (status, out) = run(&exec, &known(&sshd), ExecRequest::script(script)).await;
-    assert_eq!(status, ExitStatus::Code(8));
-    let expected: String = (0..400_000).map(|n| format!("{n}\n")).collect();
-    assert!(out.stdout == expected.into_bytes(), "bytes differ");
-}
-
-#[tokio::test]
 async fn a_dropped_probe_leaves_no_connection() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = at(listener.local_addr().unwrap().port());

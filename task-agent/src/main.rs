@@ -3,12 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use fargate_core::keep_freed_memory;
 use fargate_task_agent::{AgentArgs, init_logging, report_failure, run};
-use mimalloc::MiMalloc;
-
-/// For the reason the driver has: packet buffers come and go.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// SSH server and command runner for one task.
 #[derive(Debug, Parser)]
@@ -19,6 +15,7 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
+    keep_freed_memory();
     init_logging();
     run(Cli::parse().agent).map_or_else(report_failure, ExitCode::from)
 }

@@ -20,12 +20,14 @@ use fargate_benches::session::Session;
 use fargate_benches::sink::{Counter, Passing};
 use fargate_core::{
     ErrorKind, ExecRequest, ExitStatus, OutputSink, RemoteExec, Result, Stream, async_trait,
+    keep_freed_memory,
 };
 use fargate_ssh_transport::{SshConfig, SshExec};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 fn main() -> io::Result<ExitCode> {
+    keep_freed_memory();
     let mut arguments = std::env::args().skip(1);
     let mode = arguments.next().ok_or_else(|| io::Error::other("no mode given"))?;
     let login = Login::from_args(&mut arguments)?;

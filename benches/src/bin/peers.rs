@@ -23,6 +23,7 @@ type Part = fn(&Place, &mut Report) -> io::Result<()>;
 
 /// In the order of the table.
 const PARTS: &[(&str, Part)] = &[
+    ("start", start::driver),
     ("setup-sshd", setup::sshd),
     ("setup-agent", setup::agent),
     ("round-trips", path::round_trips),
@@ -37,7 +38,6 @@ const PARTS: &[(&str, Part)] = &[
     ("stalled", stalled::reader),
     ("exit-codes", checks::exit_codes),
     ("rekeying", checks::rekeying),
-    ("start", start::driver),
 ];
 
 fn main() -> io::Result<ExitCode> {

@@ -41,7 +41,7 @@ pub fn exit_codes(place: &Place, report: &mut Report) -> io::Result<()> {
 /// # Errors
 /// When the client fails.
 pub fn rekeying(place: &Place, report: &mut Report) -> io::Result<()> {
-    let bytes = place.size(1 << 30, 128 << 20);
+    let bytes = place.size(4 << 30, 128 << 20);
     let (_sshd, login) = place.site.sshd(&["RekeyLimit 4M"]);
     let noise = remote(&format!("noise {bytes}"))?;
     let mut command = place.clients.command(OURS, &place.site, &login, &noise)?;
@@ -54,7 +54,10 @@ pub fn rekeying(place: &Place, report: &mut Report) -> io::Result<()> {
     })?;
     let same = hash.finalize()[..] == Noise::digest(bytes)[..];
     let row = Row {
-        work: "SHA-256 with re-keying each 4 MiB, sshd",
+        work: place.size(
+            "SHA-256 of 4 GiB, new keys each 4 MiB, sshd",
+            "SHA-256 of 128 MiB, new keys each 4 MiB, sshd",
+        ),
         against: "–",
         measure: "right",
         unit: " %",

@@ -4,13 +4,9 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use fargate_bins::driver::{Cli, compatible, run};
-use mimalloc::MiMalloc;
-
-/// A stream is a flow of packet buffers, which glibc's allocator gives back to the kernel and
-/// fetches again: up to half of the processor time.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
+use fargate_core::keep_freed_memory;
 
 fn main() -> ExitCode {
+    keep_freed_memory();
     run(&Cli::parse_from(compatible(std::env::args_os()))).into()
 }
