@@ -56,6 +56,10 @@ pub const NEEDS: &[Need] = &[
     Need { backend: "ecs", any_of: &[TASK_DEFINITION] },
     Need { backend: "ecs", any_of: &[METADATA_DIRECTORY] },
     Need { backend: "ecs", any_of: &[SSH_USERNAME] },
+    Need { backend: "eks", any_of: &[EKS_CLUSTER, EKS_KUBECONFIG, EKS_IN_CLUSTER] },
+    Need { backend: "eks", any_of: &[EKS_NAMESPACE] },
+    Need { backend: "eks", any_of: &[EKS_IMAGE] },
+    Need { backend: "eks", any_of: &[METADATA_DIRECTORY] },
 ];
 
 macro_rules! keys {
@@ -68,7 +72,7 @@ macro_rules! keys {
 }
 
 keys! {
-    BACKEND = "Backend", Kind::Word(&["ecs", "local"]), Some("\"ecs\"");
+    BACKEND = "Backend", Kind::Word(&["ecs", "eks", "local"]), Some("\"ecs\"");
     SHELL = "Shell", Kind::Word(&["bash", "sh"]), None;
     LOG_LEVEL = "LogLevel", Kind::Word(
         &["trace", "debug", "info", "warn", "warning", "error", "fatal", "panic"]), Some("\"info\"");
@@ -97,6 +101,24 @@ keys! {
     EXECUTION_ROLE = "Fargate.ExecutionRole", Kind::Text, None;
     ASSUME_ROLE = "Fargate.AssumeRole", Kind::Role, None;
     START_TIMEOUT = "Fargate.StartTimeout", Kind::Duration, Some("\"10m\"");
+    EKS_CLUSTER = "EKS.Cluster", Kind::Text, None;
+    EKS_REGION = "EKS.Region", Kind::Text, None;
+    EKS_ASSUME_ROLE = "EKS.AssumeRole", Kind::Role, None;
+    EKS_KUBECONFIG = "EKS.Kubeconfig", Kind::Text, None;
+    EKS_CONTEXT = "EKS.Context", Kind::Text, None;
+    EKS_IN_CLUSTER = "EKS.InCluster", Kind::Flag, None;
+    EKS_NAMESPACE = "EKS.Namespace", Kind::Text, None;
+    EKS_IMAGE = "EKS.Image", Kind::Text, None;
+    EKS_SERVICE_ACCOUNT = "EKS.ServiceAccount", Kind::Text, None;
+    EKS_LABELS = "EKS.Labels", Kind::TextMap, None;
+    EKS_ANNOTATIONS = "EKS.Annotations", Kind::TextMap, None;
+    EKS_CPU = "EKS.CPU", Kind::TextOrNumber, None;
+    EKS_MEMORY = "EKS.Memory", Kind::TextOrNumber, None;
+    EKS_EPHEMERAL_STORAGE = "EKS.EphemeralStorage", Kind::TextOrNumber, None;
+    EKS_IMAGE_PULL_SECRETS = "EKS.ImagePullSecrets", Kind::Texts, None;
+    EKS_NODE_SELECTOR = "EKS.NodeSelector", Kind::TextMap, None;
+    EKS_PRIORITY_CLASS = "EKS.PriorityClass", Kind::Text, None;
+    EKS_POD_TEMPLATE = "EKS.PodTemplate", Kind::Text, None;
     METADATA_DIRECTORY = "TaskMetadata.Directory", Kind::Text, None;
     SSH_USERNAME = "SSH.Username", Kind::Text, None;
     SSH_PORT = "SSH.Port", Kind::Port, Some("22");

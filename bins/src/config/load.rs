@@ -314,7 +314,11 @@ mod tests {
     #[test]
     fn several_problems_are_told_at_once() {
         let message = bad("Backend = 'gcp'\n[SSH]\nPort = 'x'\n");
-        assert!(message.contains("line 1: Backend must be one of \"ecs\", \"local\", not \"gcp\""));
+        assert!(
+            message.contains(
+                "line 1: Backend must be one of \"ecs\", \"eks\", \"local\", not \"gcp\""
+            )
+        );
         assert!(message.contains("line 3: SSH.Port must be a whole number"));
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use fargate_bins::try_job::stage_script;
 use fargate_test_support::ecs::EcsDouble;
+use fargate_test_support::eks::EksDouble;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::json;
 use tempfile::TempDir;
@@ -105,6 +106,17 @@ impl Host {
         ));
         host.environment = double.env();
         host
+    }
+
+    /// A host for the EKS double.
+    pub(crate) fn eks(double: &EksDouble) -> Self {
+        Self::new(&format!(
+            "Backend = \"eks\"\n[EKS]\n  Kubeconfig = {:?}\n  Namespace = \"ci\"\n  \
+             Image = \"registry.example.com/ci:7\"\n  CPU = 1\n  Memory = \"2Gi\"\n\
+             [TaskMetadata]\n  Directory = \"{{root}}/metadata\"\n[SSH]\n  Port = {}\n",
+            double.kubeconfig(),
+            double.options().ssh_port,
+        ))
     }
 
     pub(crate) fn metadata(&self) -> PathBuf {

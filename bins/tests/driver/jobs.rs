@@ -5,7 +5,7 @@ use fargate_test_support::ecs::{EcsDouble, EcsOptions, TaskProgram};
 
 use crate::harness::{BUILD_FAILURE, Host, RUN_STAGES, eventually};
 
-async fn whole_job(host: &Host) {
+pub(crate) async fn whole_job(host: &Host) {
     let job = host.job();
     let config = job.config().await.ok();
     let answer: serde_json::Value = serde_json::from_slice(&config.stdout).unwrap();

@@ -6,6 +6,7 @@ mod checks;
 mod command_line;
 mod configurations;
 mod crashes;
+mod eks;
 mod faults;
 mod fifty;
 mod harness;

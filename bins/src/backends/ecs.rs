@@ -1,0 +1,108 @@
+//! Tasks on ECS.
+
+use std::sync::Arc;
+
+use fargate_backend_ecs::{AssumeRole, CapacityProvider, EcsConfig, EcsLauncher};
+use fargate_core::job::{Credential, JobBackend};
+use fargate_core::{Pace, RemoteExec, Result, TaskLauncher, async_trait};
+
+use super::contradiction;
+use super::way_in::WayIn;
+use crate::config::{Settings, keys};
+
+#[derive(Debug)]
+pub(super) struct EcsBackend {
+    config: EcsConfig,
+    way_in: WayIn,
+}
+
+impl EcsBackend {
+    pub(super) fn new(settings: &Settings) -> Result<Self> {
+        Ok(Self { config: ecs_config(settings)?, way_in: WayIn::new(settings) })
+    }
+}
+
+/// What prepare is about to do.
+pub(super) fn describe(settings: &Settings) -> String {
+    let text = |key| settings.text(key).unwrap_or("?");
+    format!(
+        "Starting task {} in ECS cluster {} ({})",
+        text(keys::TASK_DEFINITION),
+        text(keys::CLUSTER),
+        text(keys::REGION)
+    )
+}
+
+#[async_trait]
+impl JobBackend for EcsBackend {
+    async fn launcher(&self) -> Result<Arc<dyn TaskLauncher>> {
+        Ok(Arc::new(EcsLauncher::connect(self.config.clone()).await?))
+    }
+
+    fn new_credential(&self) -> Result<Credential> {
+        self.way_in.new_credential()
+    }
+
+    fn exec(&self, credential: &Credential) -> Result<Arc<dyn RemoteExec>> {
+        self.way_in.exec(credential)
+    }
+
+    fn pace(&self) -> Pace {
+        Pace::remote()
+    }
+}
+
+fn ecs_config(settings: &Settings) -> Result<EcsConfig> {
+    let needed = |key: &str| settings.owned(key).unwrap_or_default();
+    let mut config = EcsConfig::new(needed(keys::CLUSTER), needed(keys::TASK_DEFINITION));
+    config.region = settings.owned(keys::REGION);
+    config.subnets = one_or_many(settings, keys::SUBNET, keys::SUBNETS)?;
+    config.security_groups = one_or_many(settings, keys::SECURITY_GROUP, keys::SECURITY_GROUPS)?;
+    config.platform_version = settings.owned(keys::PLATFORM_VERSION);
+    config.assign_public_ip = settings.flag(keys::ENABLE_PUBLIC_IP).unwrap_or(false);
+    config.use_public_ip = settings.flag(keys::USE_PUBLIC_IP);
+    config.enable_execute_command = settings.flag(keys::ENABLE_EXECUTE_COMMAND).unwrap_or(false);
+    config.launch_type = settings.owned(keys::LAUNCH_TYPE);
+    for provider in settings.providers(keys::CAPACITY_PROVIDERS) {
+        let mut entry = CapacityProvider::new(&provider.name);
+        entry.weight = provider.weight.unwrap_or(entry.weight);
+        entry.base = provider.base.unwrap_or(entry.base);
+        config.capacity_providers.push(entry);
+    }
+    if config.launch_type.is_some() && !config.capacity_providers.is_empty() {
+        return Err(contradiction(settings, keys::LAUNCH_TYPE, keys::CAPACITY_PROVIDERS));
+    }
+    config.tags = settings.text_map(keys::TAGS);
+    if settings.flag(keys::PROPAGATE_TAGS) == Some(true) {
+        config.propagate_tags = Some("TASK_DEFINITION".to_owned());
+    }
+    config.cpu = settings.owned(keys::CPU);
+    config.memory = settings.owned(keys::MEMORY);
+    config.ephemeral_storage_gib =
+        settings.number(keys::EPHEMERAL_STORAGE).and_then(|size| i32::try_from(size).ok());
+    config.task_role = settings.owned(keys::TASK_ROLE);
+    config.execution_role = settings.owned(keys::EXECUTION_ROLE);
+    config.assume_role = settings.role(keys::ASSUME_ROLE).map(|role| {
+        let mut assume = AssumeRole::new(&role.arn);
+        assume.external_id.clone_from(&role.external_id);
+        assume.session_name.clone_from(&role.session_name);
+        assume
+    });
+    config.ssh_user = settings.owned(keys::SSH_USERNAME).unwrap_or(config.ssh_user);
+    if let Some(port) = settings.number(keys::SSH_PORT).and_then(|port| u16::try_from(port).ok()) {
+        config.ssh_port = port;
+    }
+    if let Some(timeout) = settings.duration(keys::START_TIMEOUT) {
+        config.launch_timeout = timeout;
+    }
+    config.check()?;
+    Ok(config)
+}
+
+fn one_or_many(settings: &Settings, one: &str, many: &str) -> Result<Vec<String>> {
+    match (settings.owned(one), settings.texts(many)) {
+        (Some(_), [_, ..]) => Err(contradiction(settings, one, many)),
+        (Some(one), []) => Ok(vec![one]),
+        (None, many) => Ok(many.to_vec()),
+    }
+}

@@ -1,0 +1,112 @@
+//! Tasks on EKS: pods.
+
+use std::sync::Arc;
+
+use fargate_backend_eks::{AssumeRole, ClusterAccess, EksConfig, EksLauncher};
+use fargate_core::job::{Credential, JobBackend};
+use fargate_core::{Pace, RemoteExec, Result, TaskLauncher, async_trait};
+
+use super::contradiction;
+use super::way_in::WayIn;
+use crate::config::{Settings, keys};
+
+#[derive(Debug)]
+pub(super) struct EksBackend {
+    config: EksConfig,
+    way_in: WayIn,
+}
+
+impl EksBackend {
+    pub(super) fn new(settings: &Settings) -> Result<Self> {
+        Ok(Self { config: config(settings)?, way_in: WayIn::new(settings) })
+    }
+}
+
+/// What prepare is about to do.
+pub(super) fn describe(settings: &Settings) -> String {
+    let text = |key| settings.text(key).unwrap_or("?");
+    let cluster = if settings.text(keys::EKS_CLUSTER).is_some() {
+        format!("EKS cluster {}", text(keys::EKS_CLUSTER))
+    } else if settings.text(keys::EKS_KUBECONFIG).is_some() {
+        format!("the cluster of {}", text(keys::EKS_KUBECONFIG))
+    } else {
+        "this cluster".to_owned()
+    };
+    format!(
+        "Starting a pod of {} in namespace {} of {cluster}",
+        text(keys::EKS_IMAGE),
+        text(keys::EKS_NAMESPACE)
+    )
+}
+
+#[async_trait]
+impl JobBackend for EksBackend {
+    async fn launcher(&self) -> Result<Arc<dyn TaskLauncher>> {
+        Ok(Arc::new(EksLauncher::connect(self.config.clone()).await?))
+    }
+
+    fn new_credential(&self) -> Result<Credential> {
+        self.way_in.new_credential()
+    }
+
+    fn exec(&self, credential: &Credential) -> Result<Arc<dyn RemoteExec>> {
+        self.way_in.exec(credential)
+    }
+
+    fn pace(&self) -> Pace {
+        Pace::remote()
+    }
+}
+
+fn config(settings: &Settings) -> Result<EksConfig> {
+    let needed = |key: &str| settings.owned(key).unwrap_or_default();
+    let mut config =
+        EksConfig::new(access(settings)?, needed(keys::EKS_NAMESPACE), needed(keys::EKS_IMAGE));
+    config.service_account = settings.owned(keys::EKS_SERVICE_ACCOUNT);
+    config.labels = settings.text_map(keys::EKS_LABELS);
+    config.annotations = settings.text_map(keys::EKS_ANNOTATIONS);
+    config.cpu = settings.owned(keys::EKS_CPU);
+    config.memory = settings.owned(keys::EKS_MEMORY);
+    config.ephemeral_storage = settings.owned(keys::EKS_EPHEMERAL_STORAGE);
+    config.image_pull_secrets = settings.texts(keys::EKS_IMAGE_PULL_SECRETS).to_vec();
+    config.node_selector = settings.text_map(keys::EKS_NODE_SELECTOR);
+    config.priority_class = settings.owned(keys::EKS_PRIORITY_CLASS);
+    config.pod_template = settings.path(keys::EKS_POD_TEMPLATE);
+    config.ssh_user = settings.owned(keys::SSH_USERNAME).unwrap_or(config.ssh_user);
+    if let Some(port) = settings.number(keys::SSH_PORT).and_then(|port| u16::try_from(port).ok()) {
+        config.ssh_port = port;
+    }
+    if let Some(timeout) = settings.duration(keys::START_TIMEOUT) {
+        config.launch_timeout = timeout;
+    }
+    config.check()?;
+    Ok(config)
+}
+
+/// One of the three ways to a cluster.
+fn access(settings: &Settings) -> Result<ClusterAccess> {
+    const WAYS: [&str; 3] = [keys::EKS_CLUSTER, keys::EKS_KUBECONFIG, keys::EKS_IN_CLUSTER];
+    let chosen = |key: &str| settings.text(key).is_some() || settings.flag(key) == Some(true);
+    let mut ways = WAYS.into_iter().filter(|key| chosen(key));
+    if let (Some(one), Some(other)) = (ways.next(), ways.next()) {
+        return Err(contradiction(settings, one, other));
+    }
+    if let Some(path) = settings.path(keys::EKS_KUBECONFIG) {
+        let context = settings.owned(keys::EKS_CONTEXT);
+        return Ok(ClusterAccess::Kubeconfig { path: Some(path), context });
+    }
+    if settings.flag(keys::EKS_IN_CLUSTER) == Some(true) {
+        return Ok(ClusterAccess::InCluster);
+    }
+    Ok(ClusterAccess::Cluster {
+        name: settings.owned(keys::EKS_CLUSTER).unwrap_or_default(),
+        region: settings.owned(keys::EKS_REGION),
+        endpoint_override: None,
+        assume_role: settings.role(keys::EKS_ASSUME_ROLE).map(|role| {
+            let mut assume = AssumeRole::new(&role.arn);
+            assume.external_id.clone_from(&role.external_id);
+            assume.session_name.clone_from(&role.session_name);
+            assume
+        }),
+    })
+}

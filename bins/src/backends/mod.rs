@@ -1,0 +1,59 @@
+//! The only place that names concrete backends: settings in, a [`JobBackend`] out.
+
+mod ecs;
+mod eks;
+mod local;
+mod way_in;
+
+use std::sync::Arc;
+
+use fargate_core::job::JobBackend;
+use fargate_core::{Error, ErrorKind, Result};
+
+use self::ecs::EcsBackend;
+use self::eks::EksBackend;
+use self::local::LocalBackend;
+use crate::config::{Settings, keys};
+
+/// The backend the settings choose.
+///
+/// # Errors
+/// `InvalidConfig` when the settings contradict each other.
+pub fn open(settings: &Settings) -> Result<Arc<dyn JobBackend>> {
+    Ok(match settings.text(keys::BACKEND) {
+        Some("local") => Arc::new(LocalBackend::new(settings)?),
+        Some("eks") => Arc::new(EksBackend::new(settings)?),
+        _ => Arc::new(EcsBackend::new(settings)?),
+    })
+}
+
+/// Checks what can be checked without asking anybody: contradictions, and the key file.
+///
+/// # Errors
+/// As [`open`], and `InvalidConfig` when `PrivateKeyPath` cannot be used.
+pub fn check(settings: &Settings) -> Result<()> {
+    open(settings)?.new_credential().map(drop)
+}
+
+/// What prepare is about to do, in one line.
+#[must_use]
+pub fn describe(settings: &Settings) -> String {
+    match settings.text(keys::BACKEND) {
+        Some("local") => "Starting a task on this machine".to_owned(),
+        Some("eks") => eks::describe(settings),
+        _ => ecs::describe(settings),
+    }
+}
+
+fn contradiction(settings: &Settings, one: &str, other: &str) -> Error {
+    let place = |key: &str| match settings.get(key) {
+        Some((_, origin)) => format!("{key} ({origin})"),
+        None => key.to_owned(),
+    };
+    Error::new(
+        ErrorKind::InvalidConfig,
+        "read the configuration",
+        format!("{} and {} exclude each other", place(one), place(other)),
+    )
+    .hint("keep one of them")
+}

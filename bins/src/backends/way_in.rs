@@ -1,0 +1,70 @@
+//! The way into a task.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use fargate_core::job::{Credential, SecretText};
+use fargate_core::{Error, ErrorKind, RemoteExec, Result};
+use fargate_ssh_transport::{SshConfig, SshExec, SshKey};
+
+use crate::config::{Settings, keys};
+
+/// SSH with a key per job, or with the operator's own.
+#[derive(Debug)]
+pub(super) struct WayIn {
+    config: SshConfig,
+    key_file: Option<PathBuf>,
+}
+
+impl WayIn {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let mut config = SshConfig::default();
+        if let Some(timeout) = settings.duration(keys::SSH_CONNECT_TIMEOUT) {
+            config.connect_timeout = timeout;
+        }
+        if let Some(interval) = settings.duration(keys::SSH_KEEP_ALIVE) {
+            config.keepalive_interval = interval;
+        }
+        Self { config, key_file: settings.path(keys::SSH_PRIVATE_KEY) }
+    }
+
+    pub(super) fn new_credential(&self) -> Result<Credential> {
+        let comment = "gitlab-job";
+        Ok(match &self.key_file {
+            Some(_) => Credential { public: self.own_key()?.public_line(comment)?, private: None },
+            None => {
+                let key = SshKey::generate()?;
+                let private = SecretText::new(key.private_pem()?);
+                Credential { public: key.public_line(comment)?, private: Some(private) }
+            }
+        })
+    }
+
+    pub(super) fn exec(&self, credential: &Credential) -> Result<Arc<dyn RemoteExec>> {
+        let key = match &credential.private {
+            Some(private) => SshKey::from_private_pem(private.expose())?,
+            None => self.own_key()?,
+        };
+        Ok(Arc::new(SshExec::new(self.config.clone(), key)))
+    }
+
+    fn own_key(&self) -> Result<SshKey> {
+        let path = self.key_file.as_ref().ok_or_else(|| {
+            Error::new(
+                ErrorKind::InvalidConfig,
+                "read the private key",
+                "the job was prepared with PrivateKeyPath, which is not set any more",
+            )
+        })?;
+        let text = std::fs::read_to_string(path).map(zeroize::Zeroizing::new).map_err(|error| {
+            Error::new(
+                ErrorKind::InvalidConfig,
+                "read the private key",
+                format!("{}: {error}", path.display()),
+            )
+            .hint("[SSH] PrivateKeyPath must name a private key without a passphrase; leave it out to get a new key for every job")
+        })?;
+        SshKey::from_private_pem(&text)
+            .map_err(|error| error.with("PrivateKeyPath", path.display().to_string()))
+    }
+}
