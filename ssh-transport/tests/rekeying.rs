@@ -1,5 +1,7 @@
 //! Keys exchanged anew in the middle of a stream (RFC 4253 section 9).
 
+#![expect(clippy::unwrap_used, reason = "a failed expectation ends the test")]
+
 mod common;
 
 use std::time::Duration;
