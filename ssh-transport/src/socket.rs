@@ -20,7 +20,7 @@ const AHEAD: usize = 8 << 10;
 ///
 /// The protocol asks for a packet's first bytes and then for the rest. Each read takes what was
 /// asked for and, in the same system call, up to [`AHEAD`] bytes of what follows: one call for a
-/// large packet, one for a hundred small ones.
+/// large packet, one for sixty small ones.
 ///
 /// While the connection is set up, acknowledgements are sent at once: the server's small writes
 /// otherwise wait 40 ms for a delayed one. The kernel forgets that setting, so each of the first
