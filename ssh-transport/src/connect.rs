@@ -20,7 +20,7 @@ use crate::target::Target;
 /// The window a session starts with (RFC 4254 section 5.2), in bytes.
 ///
 /// Throughput over a long path is the window divided by the round trip, and russh refills it only
-/// below its half: at 20 ms this is five times what `ssh` reaches with its 2 MiB. It does not cost
+/// below its half: at 20 ms this is 4.4 times what `ssh` reaches with its 2 MiB. It does not cost
 /// memory here: at most [`QUEUED_PACKETS`] packets of 32 KiB wait for a slow sink, then the socket
 /// is not read. It may cost the server as much for each stream while the network is the bottleneck,
 /// which is why it is not larger still.
