@@ -9,7 +9,7 @@
 //! | wait for a task | [`TaskLauncherExt`], [`Pace`] |
 //! | run a CI job over several processes | [`job::JobLife`], [`job::HandleStore`] |
 //! | understand a failure | [`Error`], [`ErrorKind`], [`Retry`] |
-//! | write a backend of your own | the two traits, then `testkit` (feature `testkit`) to test it |
+//! | write a backend of your own | the two traits, [`transport`], then `testkit` (feature `testkit`) to test it |
 //!
 //! Two rules hold everywhere. A script's non-zero exit is `Ok(ExitStatus::Code(n))`, never an
 //! error. An exit status that never arrived is [`ErrorKind::ConnectionLost`], never success.
@@ -27,6 +27,7 @@ mod memory;
 mod task;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
+pub mod transport;
 
 pub use async_trait::async_trait;
 pub use backoff::Backoff;

@@ -2,20 +2,23 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fargate_core::transport::Dial;
 use fargate_core::{Backoff, ErrorKind, Result};
 use russh::client::{self, AuthResult, Handle};
 use russh::keys::{HashAlg, PrivateKeyWithHashAlg, PublicKey};
 use russh::{Channel, Disconnect, Preferred, cipher};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::lookup_host;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::config::SshConfig;
 use crate::error;
+use crate::hang_up::Tunnel;
 use crate::hostkey::{self, HostKeyCheck, Learnt};
 use crate::key::SshKey;
 use crate::socket::Socket;
-use crate::target::Target;
+use crate::target::{Address, Target};
 
 /// The window a session starts with (RFC 4254 section 5.2), in bytes.
 ///
@@ -38,6 +41,15 @@ const CIPHERS: &[cipher::Name] = &[
     cipher::AES_128_CTR,
 ];
 
+/// What every connection is made with.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    pub(crate) config: SshConfig,
+    pub(crate) key: SshKey,
+    /// The way to ports that TCP does not reach.
+    pub(crate) dialer: Option<Arc<dyn Dial>>,
+}
+
 /// An authenticated connection. Dropping it ends it.
 pub(crate) struct Connection {
     handle: Handle<HostKeyCheck>,
@@ -48,25 +60,35 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// One attempt, from the name lookup to the accepted key.
-    pub(crate) async fn open(
-        config: &SshConfig,
-        key: &SshKey,
+    pub(crate) async fn open(client: &Client, target: &Target, deadline: Instant) -> Result<Self> {
+        let hang_up = CancellationToken::new();
+        match target.address()? {
+            Address::Tcp { host, port } => {
+                let tcp = tcp(client, target, host, port, &hang_up);
+                let socket =
+                    timeout_at(deadline, tcp).await.map_err(|_| error::tcp_timeout(target))??;
+                Self::over(client, target, socket, hang_up, deadline).await
+            }
+            Address::Forwarded { task, instance, port } => {
+                let dialer = client.dialer.as_ref().ok_or_else(|| error::no_dialer(target))?;
+                let dial = dialer.dial(task, instance, port);
+                let stream =
+                    timeout_at(deadline, dial).await.map_err(|_| error::dial_timeout(target))??;
+                let tunnel = Tunnel::new(stream, &hang_up);
+                Self::over(client, target, tunnel, hang_up, deadline).await
+            }
+        }
+    }
+
+    /// The connection over a stream that is open.
+    async fn over(
+        client: &Client,
         target: &Target,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        hang_up: CancellationToken,
         deadline: Instant,
     ) -> Result<Self> {
-        let hang_up = CancellationToken::new();
-        let tcp = async {
-            let addresses: Vec<_> = lookup_host((target.host.as_str(), target.port))
-                .await
-                .map_err(|cause| error::lookup(target, cause))?
-                .collect();
-            Socket::connect(&addresses, config.silence_limit(), &hang_up)
-                .await
-                .map_err(|cause| error::tcp(target, cause))
-        };
-        let socket = timeout_at(deadline, tcp).await.map_err(|_| error::tcp_timeout(target))??;
-        let guard = hang_up.drop_guard();
-        timeout_at(deadline, Self::handshake(config, key, target, socket, guard))
+        timeout_at(deadline, Self::handshake(client, target, stream, hang_up.drop_guard()))
             .await
             .map_err(|_| error::silent(target))?
     }
@@ -75,17 +97,14 @@ impl Connection {
     ///
     /// # Cancel safety
     /// Cancel-safe: nothing was started.
-    pub(crate) async fn open_patiently(
-        config: &SshConfig,
-        key: &SshKey,
-        target: &Target,
-    ) -> Result<Self> {
+    pub(crate) async fn open_patiently(client: &Client, target: &Target) -> Result<Self> {
+        let config = &client.config;
         let started = Instant::now();
         let mut pauses = Backoff::new(Duration::from_millis(200), Duration::from_secs(3));
         let mut attempts = 0_u32;
         loop {
             let deadline = Instant::now() + config.connect_timeout;
-            let error = match Self::open(config, key, target, deadline).await {
+            let error = match Self::open(client, target, deadline).await {
                 Ok(connection) => return Ok(connection),
                 Err(error) => error,
             };
@@ -105,17 +124,16 @@ impl Connection {
     }
 
     async fn handshake(
-        config: &SshConfig,
-        key: &SshKey,
+        client: &Client,
         target: &Target,
-        socket: Socket,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         hang_up: DropGuard,
     ) -> Result<Self> {
         let learnt = Arc::new(Learnt::default());
         let check = HostKeyCheck::new(target.host_key.clone(), Arc::clone(&learnt));
-        let protocol = Arc::new(protocol_settings(config, target));
+        let protocol = Arc::new(protocol_settings(&client.config, target));
         let handle =
-            client::connect_stream(protocol, socket, check).await.map_err(|cause| {
+            client::connect_stream(protocol, stream, check).await.map_err(|cause| {
                 match (&cause, &target.host_key, learnt.host_key()) {
                     (russh::Error::UnknownKey, Some(known), Some(seen)) => {
                         hostkey::changed(target, error::CONNECT, known, seen)
@@ -124,7 +142,7 @@ impl Connection {
                 }
             })?;
         let mut this = Self { handle, learnt, target: target.clone(), _hang_up: hang_up };
-        this.authenticate(key).await?;
+        this.authenticate(&client.key).await?;
         Ok(this)
     }
 
@@ -192,6 +210,20 @@ impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection").field("learnt", &self.learnt).finish_non_exhaustive()
     }
+}
+
+async fn tcp(
+    client: &Client,
+    target: &Target,
+    host: &str,
+    port: u16,
+    hang_up: &CancellationToken,
+) -> Result<Socket> {
+    let addresses: Vec<_> =
+        lookup_host((host, port)).await.map_err(|cause| error::lookup(target, cause))?.collect();
+    Socket::connect(&addresses, client.config.silence_limit(), hang_up)
+        .await
+        .map_err(|cause| error::tcp(target, cause))
 }
 
 fn protocol_settings(config: &SshConfig, target: &Target) -> client::Config {

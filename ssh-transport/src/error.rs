@@ -8,6 +8,7 @@ use crate::target::Target;
 
 pub(crate) const CONNECT: &str = "connect over SSH";
 pub(crate) const RUN: &str = "run script over SSH";
+pub(crate) const END: &str = "end script over SSH";
 
 const SECURITY_GROUP: &str = "check that the task's security group allows this port from here, \
                               that a route exists, and that the address in use (private or \
@@ -41,6 +42,20 @@ pub(crate) fn lookup(target: &Target, error: io::Error) -> Error {
 /// TCP got no answer in time.
 pub(crate) fn tcp_timeout(target: &Target) -> Error {
     target.error(ErrorKind::Timeout, CONNECT, "connection timed out").hint(SECURITY_GROUP)
+}
+
+/// The port is reached through an API, and nobody here knows how.
+pub(crate) fn no_dialer(target: &Target) -> Error {
+    target
+        .error(ErrorKind::Unsupported, CONNECT, "this transport was given no way through the API")
+        .hint("make it with SshExec::through")
+}
+
+/// The platform's API got no stream to the port in time.
+pub(crate) fn dial_timeout(target: &Target) -> Error {
+    target
+        .error(ErrorKind::Timeout, CONNECT, "the platform's API did not open the port in time")
+        .hint("raise the connect timeout if the API is only slow")
 }
 
 /// TCP was accepted, but the SSH conversation got stuck.
@@ -129,32 +144,4 @@ pub(crate) fn no_commands(target: &Target, op: &'static str) -> Error {
     target.error(ErrorKind::Unsupported, op, "the server refuses to run a command").hint(
         "sshd must not restrict this user (ForceCommand, a restricted key, an SFTP-only account)",
     )
-}
-
-/// The connection ended before an exit status came.
-pub(crate) fn lost(target: &Target, learnt: &Learnt, started: bool) -> Error {
-    let reason = learnt.goodbye().unwrap_or("the server closed the session without an exit status");
-    target
-        .error(
-            ErrorKind::ConnectionLost,
-            RUN,
-            "the connection ended before an exit status arrived; whether the script finished is \
-             unknown",
-        )
-        .with("reason", reason)
-        .with("script", if started { "had started" } else { "had not reported its start" })
-        .hint(
-            "the task was probably stopped or ran out of memory: look at its stop reason and at \
-             the script's last output",
-        )
-}
-
-/// Nothing was started yet when the caller gave up.
-pub(crate) fn cancelled_before_start(target: &Target) -> Error {
-    target.error(ErrorKind::Cancelled, RUN, "cancelled before the script started")
-}
-
-/// The caller ended the script.
-pub(crate) fn cancelled(target: &Target) -> Error {
-    target.error(ErrorKind::Cancelled, RUN, "cancelled")
 }

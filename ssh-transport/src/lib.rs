@@ -1,19 +1,16 @@
 #![doc = include_str!("../README.md")]
 
-mod cancel;
-mod command;
+mod commands;
 mod config;
 mod connect;
 mod error;
 mod exec;
-mod follow;
+mod hang_up;
 mod hostkey;
 mod key;
-mod preamble;
+mod session;
 mod socket;
-mod tail;
 mod target;
-mod wrapper;
 
 pub use config::SshConfig;
 pub use exec::SshExec;

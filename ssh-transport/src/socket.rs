@@ -7,7 +7,9 @@ use std::time::Duration;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio_util::sync::CancellationToken;
+
+use crate::hang_up::HangUp;
 
 /// Reads after which the connection is certainly set up.
 const SET_UP_READS: u32 = 32;
@@ -26,15 +28,13 @@ const AHEAD: usize = 8 << 10;
 /// otherwise wait 40 ms for a delayed one. The kernel forgets that setting, so each of the first
 /// reads renews it.
 ///
-/// Once `hang_up` is cancelled every read and write fails. The task that drives the connection
-/// ignores that its owner is gone while keys are exchanged, and would else wait for a silent
-/// server for ever.
+/// Once `hang_up` is cancelled every read and write fails.
 #[derive(Debug)]
 pub(crate) struct Socket {
     tcp: TcpStream,
     ahead: Ahead,
     reads_left: u32,
-    hung_up: Pin<Box<WaitForCancellationFutureOwned>>,
+    hang_up: HangUp,
 }
 
 impl Socket {
@@ -53,8 +53,8 @@ impl Socket {
         SockRef::from(&tcp).set_tcp_user_timeout(Some(write_timeout))?;
         #[cfg(not(target_os = "linux"))]
         let _ = write_timeout;
-        let hung_up = Box::pin(hang_up.clone().cancelled_owned());
-        Ok(Self { tcp, ahead: Ahead::default(), reads_left: SET_UP_READS, hung_up })
+        let hang_up = HangUp::new(hang_up);
+        Ok(Self { tcp, ahead: Ahead::default(), reads_left: SET_UP_READS, hang_up })
     }
 
     /// Reads into `buf`, and what does not fit into `ahead`.
@@ -83,21 +83,6 @@ impl Socket {
             // It only saves time: a kernel that refuses it is no reason to fail.
             SockRef::from(&self.tcp).set_tcp_quickack(true).ok();
         }
-    }
-
-    /// Turns "not yet" into "never" after `hang_up`.
-    fn unless_hung_up<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        poll: Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
-        if poll.is_pending() && self.hung_up.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Err(io::Error::new(
-                io::ErrorKind::ConnectionAborted,
-                "this side hung up",
-            )));
-        }
-        poll
     }
 }
 
@@ -148,7 +133,7 @@ impl AsyncRead for Socket {
         }
         this.acknowledge_at_once();
         let poll = this.read_both(cx, buf);
-        this.unless_hung_up(cx, poll)
+        this.hang_up.unless_hung_up(cx, poll)
     }
 }
 
@@ -160,7 +145,7 @@ impl AsyncWrite for Socket {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let poll = Pin::new(&mut this.tcp).poll_write(cx, buf);
-        this.unless_hung_up(cx, poll)
+        this.hang_up.unless_hung_up(cx, poll)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

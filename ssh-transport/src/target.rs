@@ -6,23 +6,36 @@ use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PublicKey};
 /// An SSH endpoint, its host key parsed.
 #[derive(Clone)]
 pub(crate) struct Target {
-    pub(crate) host: String,
-    pub(crate) port: u16,
+    at: Endpoint,
     pub(crate) user: String,
     pub(crate) host_key: Option<PublicKey>,
 }
 
+/// How to come to the server's port.
+pub(crate) enum Address<'a> {
+    Tcp { host: &'a str, port: u16 },
+    Forwarded { task: &'a str, instance: &'a str, port: u16 },
+}
+
 impl Target {
     pub(crate) fn new(at: &Endpoint) -> Result<Self> {
-        let Endpoint::Ssh { host, port, user, host_key } = at else {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                "connect over SSH",
-                format!("{at} is no SSH server"),
-            ));
+        let (Endpoint::Ssh { user, host_key, .. } | Endpoint::Forwarded { user, host_key, .. }) =
+            at
+        else {
+            return Err(no_ssh_server(at));
         };
         let host_key = host_key.as_deref().map(|line| parse_host_key(at, line)).transpose()?;
-        Ok(Self { host: host.clone(), port: *port, user: user.clone(), host_key })
+        Ok(Self { at: at.clone(), user: user.clone(), host_key })
+    }
+
+    pub(crate) fn address(&self) -> Result<Address<'_>> {
+        match &self.at {
+            Endpoint::Ssh { host, port, .. } => Ok(Address::Tcp { host, port: *port }),
+            Endpoint::Forwarded { task, instance, port, .. } => {
+                Ok(Address::Forwarded { task, instance, port: *port })
+            }
+            other => Err(no_ssh_server(other)),
+        }
     }
 
     /// The endpoint again, with `host_key` known.
@@ -31,12 +44,7 @@ impl Target {
             self.error(ErrorKind::Unexpected, "probe", "its host key cannot be encoded")
                 .source(error)
         })?;
-        Ok(Endpoint::Ssh {
-            host: self.host.clone(),
-            port: self.port,
-            user: self.user.clone(),
-            host_key: Some(line.trim_end().to_owned()),
-        })
+        Ok(self.at.clone().with_identity(line.trim_end()))
     }
 
     /// An error about this server.
@@ -75,8 +83,12 @@ impl Target {
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}@{}:{}", self.user, self.host, self.port)
+        self.at.fmt(f)
     }
+}
+
+fn no_ssh_server(at: &Endpoint) -> Error {
+    Error::new(ErrorKind::Unsupported, "connect over SSH", format!("{at} is no SSH server"))
 }
 
 fn parse_host_key(at: &Endpoint, line: &str) -> Result<PublicKey> {

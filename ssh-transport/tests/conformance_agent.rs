@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fargate_core::Endpoint;
-use fargate_core::testkit::TransportBench;
+use fargate_core::testkit::{ANOTHER_HOST_KEY, TransportBench};
 use fargate_ssh_transport::{SshConfig, SshExec, SshKey};
 use fargate_test_support::agent::Agent;
 
@@ -19,6 +19,8 @@ async fn bench() -> TransportBench {
             user: "root".into(),
             host_key: None,
         },
+        another_identity: ANOTHER_HOST_KEY.to_owned(),
+        names_signals: true,
         guard: Box::new(agent),
     }
 }

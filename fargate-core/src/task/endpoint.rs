@@ -23,12 +23,72 @@ pub enum Endpoint {
         /// the endpoint with the key it saw.
         host_key: Option<String>,
     },
+    /// An SSH server whose port the platform's API forwards.
+    Forwarded {
+        /// The task as the platform names it, such as "namespace/pod".
+        task: String,
+        /// What tells this task from an earlier or later one of the same name.
+        instance: String,
+        /// TCP port inside the task.
+        port: u16,
+        /// Login name.
+        user: String,
+        /// As for [`Endpoint::Ssh`].
+        host_key: Option<String>,
+    },
+    /// A task that the platform's API runs commands in.
+    Exec {
+        /// The task as the platform names it, such as "namespace/pod".
+        task: String,
+        /// What tells this task from an earlier or later one of the same name. `None` until it is
+        /// known, as a host key is.
+        instance: Option<String>,
+    },
+}
+
+impl Endpoint {
+    /// What proves that it is still the same task that answers: the SSH server's host key, or the
+    /// platform's word for this one instance.
+    #[must_use]
+    pub fn identity(&self) -> Option<&str> {
+        match self {
+            Self::Ssh { host_key, .. } | Self::Forwarded { host_key, .. } => host_key.as_deref(),
+            Self::Exec { instance, .. } => instance.as_deref(),
+        }
+    }
+
+    /// The same place, expected to prove `identity`.
+    #[must_use]
+    pub fn with_identity(mut self, identity: impl Into<String>) -> Self {
+        match &mut self {
+            Self::Ssh { host_key: known, .. }
+            | Self::Forwarded { host_key: known, .. }
+            | Self::Exec { instance: known, .. } => *known = Some(identity.into()),
+        }
+        self
+    }
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ssh { host, port, user, .. } => write!(f, "{user}@{host}:{port}"),
+            Self::Forwarded { task, port, user, .. } => write!(f, "{user}@{task}:{port}"),
+            Self::Exec { task, .. } => f.write_str(task),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_written_by_an_earlier_version_is_read() {
+        let text = r#"{"ssh":{"host":"10.0.0.7","port":22,"user":"root","host_key":null}}"#;
+        let endpoint: Endpoint = serde_json::from_str(text).unwrap();
+        assert_eq!(endpoint.to_string(), "root@10.0.0.7:22");
+        assert_eq!(endpoint.identity(), None);
+        assert_eq!(endpoint.with_identity("key").identity(), Some("key"));
     }
 }

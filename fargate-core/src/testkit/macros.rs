@@ -32,15 +32,15 @@ macro_rules! transport_conformance {
     ($factory:path) => {
         $crate::__conformance! {
             $factory, transport, exec, [
-                probe_learns_the_host_key,
-                exec_without_a_host_key_is_untrusted,
-                changed_host_key_is_untrusted,
-                unknown_client_key_is_refused,
+                probe_learns_the_identity,
+                exec_without_an_identity_is_untrusted,
+                changed_identity_is_untrusted,
+                unknown_client_is_refused,
                 every_byte_arrives_and_streams_stay_apart,
                 large_output_on_both_streams_is_exact,
                 one_endless_line_is_exact,
                 exit_codes_are_the_scripts_own,
-                death_by_signal_names_the_signal,
+                death_by_signal_is_told,
                 standard_input_is_at_its_end,
                 five_megabyte_script_runs,
                 script_without_a_final_newline_runs,

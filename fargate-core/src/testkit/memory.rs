@@ -150,9 +150,7 @@ impl TaskLauncher for MemoryCloud {
 #[async_trait]
 impl RemoteExec for MemoryCloud {
     async fn probe(&self, at: &Endpoint) -> Result<Endpoint> {
-        let Endpoint::Ssh { host, port, user, .. } = at.clone();
-        let host_key = Some(format!("memory-key {host}"));
-        Ok(Endpoint::Ssh { host, port, user, host_key })
+        Ok(at.clone().with_identity(format!("memory-key {at}")))
     }
 
     async fn exec(

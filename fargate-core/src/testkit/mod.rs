@@ -25,6 +25,10 @@ pub use self::faulty::{Faults, FaultyExec, FaultyLauncher, Method, When};
 pub use self::memory::MemoryCloud;
 use crate::{Endpoint, RemoteExec, TaskKey, TaskLauncher};
 
+/// A host key that no server has (RFC 8032 section 7.1, test 1).
+pub const ANOTHER_HOST_KEY: &str =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAINdamAGCsQq31Uv+08lkBzoO4XLz2qYjJa8CGmj3B1Ea";
+
 /// What the launcher cases work on.
 pub struct LauncherBench {
     /// The launcher under test.
@@ -39,12 +43,16 @@ pub struct LauncherBench {
 
 /// What the transport cases work on.
 pub struct TransportBench {
-    /// The transport under test, with a key the server accepts.
+    /// The transport under test, with a credential the server accepts.
     pub exec: Arc<dyn RemoteExec>,
-    /// The same with a key the server does not accept.
+    /// The same with a credential the server does not accept.
     pub stranger: Arc<dyn RemoteExec>,
-    /// The server, its host key not known yet.
+    /// The server, its identity not known yet.
     pub endpoint: Endpoint,
+    /// A well-formed identity that is not the server's; for SSH [`ANOTHER_HOST_KEY`].
+    pub another_identity: String,
+    /// Whether the protocol tells a signal that ends a script by its name.
+    pub names_signals: bool,
     /// Whatever must live as long as the case.
     pub guard: Box<dyn Any + Send>,
 }

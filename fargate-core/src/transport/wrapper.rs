@@ -5,12 +5,13 @@
 //! of an argument is (Linux: 131,071 bytes). The shell then replaces itself with the interpreter,
 //! so exit code, signals and process id are the script's own.
 //!
-//! The text goes through the user's login shell, whatever that is. So it is one line without
+//! The text may go through the user's login shell, whatever that is. So it is one line without
 //! single quotes, backslashes and exclamation marks, and uses nothing POSIX does not have.
 
 use std::fmt::Write as _;
 
-use fargate_core::Interpreter;
+use super::StatusBy;
+use crate::{Interpreter, quote};
 
 /// `$1` nonce, `$2` size of the script in bytes, `$3` interpreter.
 ///
@@ -31,19 +32,31 @@ const RECEIVE: &[&str] = &[
     r#"g=$(($(wc -c <$s))); [ "$g" -eq "$2" ] || fail "$g of $2 bytes arrived""#,
     r#"i=$3; if [ "$i" = auto ]; then if command -v bash >/dev/null 2>&1; then i=bash; else i=sh; fi; fi"#,
     r#"echo "$n run""#,
-    // Some shells close descriptors above 2 on exec unless they are named.
-    r#"exec $i $s </dev/null 9<&9"#,
 ];
 
+/// Becomes the script. Some shells close descriptors above 2 on exec unless they are named.
+const BECOME: &str = r#"exec $i $s </dev/null 9<&9"#;
+
+/// Waits for the script and says how it ended.
+const REPORT: &str = r#"$i $s </dev/null 9<&9; c=$?; echo "$n exit $c"; exit $c"#;
+
 /// The command that receives a script of `size` bytes.
-pub(crate) fn receive(nonce: &str, size: usize, interpreter: Interpreter) -> Option<String> {
+pub(super) fn receive(
+    nonce: &str,
+    size: usize,
+    interpreter: Interpreter,
+    status: StatusBy,
+) -> Vec<String> {
     let interpreter = match interpreter {
         Interpreter::BashOrSh => "auto",
         Interpreter::Bash => "bash",
         Interpreter::Sh => "sh",
-        _ => return None,
     };
-    Some(command(RECEIVE, &format!("{nonce} {size} {interpreter}")))
+    let last = match status {
+        StatusBy::Protocol => BECOME,
+        StatusBy::Output => REPORT,
+    };
+    command(&[RECEIVE, &[last]].concat(), &[nonce, &size.to_string(), interpreter])
 }
 
 /// `$1` process group, `$2` grace in tenths of a second.
@@ -65,18 +78,31 @@ const END: &[&str] = &[
 ];
 
 /// The command that ends a process group: TERM, after `grace_tenths` KILL.
-pub(crate) fn end_group(group: u32, grace_tenths: u128) -> String {
-    command(END, &format!("{group} {grace_tenths}"))
+pub(super) fn end_group(group: u32, grace_tenths: u128) -> Vec<String> {
+    command(END, &[&group.to_string(), &grace_tenths.to_string()])
 }
 
-fn command(lines: &[&str], arguments: &str) -> String {
-    let mut command = String::from("exec sh -c '");
-    for line in lines {
+fn command(lines: &[&str], arguments: &[&str]) -> Vec<String> {
+    let words = ["sh", "-c", &lines.join("; "), "sh"];
+    words.iter().chain(arguments).map(|word| (*word).to_owned()).collect()
+}
+
+/// The line that lets a login shell become a command of [`Commands`](super::Commands).
+///
+/// ```
+/// let words = ["sh", "-c", "exit 3"].map(str::to_owned);
+/// assert_eq!(fargate_core::transport::command_line(&words), "exec sh -c 'exit 3'");
+/// ```
+#[must_use]
+pub fn command_line(command: &[String]) -> String {
+    let mut line = String::from("exec");
+    for word in command {
+        let plain = !word.is_empty()
+            && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte));
         // Writing to a string cannot fail.
-        write!(command, "{line}; ").ok();
+        if plain { write!(line, " {word}") } else { write!(line, " {}", quote(word)) }.ok();
     }
-    write!(command, "' sh {arguments}").ok();
-    command
+    line
 }
 
 #[cfg(test)]
@@ -89,7 +115,7 @@ mod tests {
 
     #[test]
     fn any_login_shell_passes_the_text_on_unchanged() {
-        for lines in [RECEIVE, END] {
+        for lines in [RECEIVE, END, &[BECOME, REPORT]] {
             for line in lines {
                 assert!(!line.contains(['\'', '\\', '\n', '`']), "{line}");
                 assert!(line.is_ascii());
@@ -99,14 +125,16 @@ mod tests {
 
     #[test]
     fn the_command_stays_small_whatever_the_script() {
-        let command = receive(&"f".repeat(32), usize::MAX, Interpreter::BashOrSh).unwrap();
-        assert!(command.len() < 4096);
+        for status in [StatusBy::Protocol, StatusBy::Output] {
+            let command = receive(&"f".repeat(32), usize::MAX, Interpreter::BashOrSh, status);
+            assert!(command_line(&command).len() < 4096);
+        }
     }
 
     /// Runs a command as the SSH server does, with `input` as all of its standard input.
-    fn run(login_shell: &str, command: &str, input: &[u8]) -> Output {
+    fn run(login_shell: &str, command: &[String], input: &[u8]) -> Output {
         let mut child = Command::new(login_shell)
-            .args(["-c", command])
+            .args(["-c", &command_line(command)])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -119,7 +147,7 @@ mod tests {
     #[test]
     fn a_whole_script_runs_and_a_part_of_one_does_not() {
         let script = b"echo ran; exit 7\n";
-        let command = receive("0f", script.len(), Interpreter::Sh).unwrap();
+        let command = receive("0f", script.len(), Interpreter::Sh, StatusBy::Protocol);
         for shell in ["sh", "bash"] {
             let whole = run(shell, &command, script);
             let text = String::from_utf8(whole.stdout).unwrap();
@@ -132,6 +160,19 @@ mod tests {
             assert!(text.ends_with("\n0f failed 9 of 17 bytes arrived\n"), "{text}");
             assert!(!text.contains("ran"));
         }
+    }
+
+    #[test]
+    fn the_receiving_shell_can_say_how_the_script_ended() {
+        let ended = |script: &str| {
+            let command = receive("0f", script.len(), Interpreter::Sh, StatusBy::Output);
+            let output = run("sh", &command, script.as_bytes());
+            let text = String::from_utf8(output.stdout).unwrap();
+            (text.split_once("0f run\n").unwrap().1.to_owned(), output.status.code())
+        };
+        assert_eq!(ended("printf x; exit 7"), ("x0f exit 7\n".to_owned(), Some(7)));
+        assert_eq!(ended("kill -KILL $$"), ("0f exit 137\n".to_owned(), Some(137)));
+        assert_eq!(ended(""), ("0f exit 0\n".to_owned(), Some(0)));
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! The lines the wrapper writes before the script's own output starts.
 
-use fargate_core::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result};
 
 /// Longest line the wrapper writes; its reasons hold a message of `cat`.
 const LONGEST_LINE: usize = 4096;
 
 /// What the beginning of standard output holds.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Piece {
+pub(super) enum Piece {
     /// Somebody else's bytes, such as what a login shell's start-up files print.
     Noise(Vec<u8>),
     /// The process id, which is the process group's as well.
@@ -20,17 +20,19 @@ pub(crate) enum Piece {
 
 /// Splits the beginning of standard output.
 #[derive(Debug)]
-pub(crate) struct Preamble {
+pub(super) struct Preamble {
+    /// What the caller is doing, for errors.
+    op: &'static str,
     nonce: String,
     held: Vec<u8>,
 }
 
 impl Preamble {
-    pub(crate) fn new(nonce: String) -> Self {
-        Self { nonce, held: Vec::new() }
+    pub(super) fn new(op: &'static str, nonce: String) -> Self {
+        Self { op, nonce, held: Vec::new() }
     }
 
-    pub(crate) fn push(&mut self, data: &[u8]) {
+    pub(super) fn push(&mut self, data: &[u8]) {
         self.held.extend_from_slice(data);
     }
 
@@ -39,7 +41,7 @@ impl Preamble {
     ///
     /// # Errors
     /// `Unexpected` when a line starts like one of the wrapper's but is none.
-    pub(crate) fn next(&mut self) -> Result<Option<Piece>> {
+    pub(super) fn next(&mut self) -> Result<Option<Piece>> {
         let nonce = self.nonce.as_bytes();
         let found = self.held.windows(nonce.len()).position(|window| window == nonce);
         let noise = found.unwrap_or_else(|| self.held.len() - partial(&self.held, nonce));
@@ -68,7 +70,7 @@ impl Preamble {
     }
 
     /// What is left when no more will come.
-    pub(crate) fn rest(&mut self) -> Vec<u8> {
+    pub(super) fn rest(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.held)
     }
 
@@ -76,15 +78,15 @@ impl Preamble {
         let line = &self.held[..self.held.len().min(200)];
         Error::new(
             ErrorKind::Unexpected,
-            crate::error::RUN,
-            "the shell on the server answered with a malformed line",
+            self.op,
+            "the shell on the task answered with a malformed line",
         )
         .with("line", String::from_utf8_lossy(line))
     }
 }
 
 /// How many of the last bytes may be the beginning of `nonce`.
-fn partial(held: &[u8], nonce: &[u8]) -> usize {
+pub(super) fn partial(held: &[u8], nonce: &[u8]) -> usize {
     (1..nonce.len().min(held.len() + 1))
         .rev()
         .find(|length| held.ends_with(&nonce[..*length]))
@@ -98,7 +100,7 @@ mod tests {
     const NONCE: &str = "aab0aab1";
 
     fn pieces(chunks: &[&[u8]]) -> (Vec<u8>, Vec<Piece>) {
-        let mut preamble = Preamble::new(NONCE.to_owned());
+        let mut preamble = Preamble::new("test", NONCE.to_owned());
         let (mut noise, mut pieces) = (Vec::new(), Vec::new());
         for chunk in chunks {
             if let Some(Piece::Run(output)) = pieces.last_mut() {
@@ -142,7 +144,7 @@ mod tests {
 
     #[test]
     fn noise_is_not_held_back() {
-        let mut preamble = Preamble::new(NONCE.to_owned());
+        let mut preamble = Preamble::new("test", NONCE.to_owned());
         preamble.push(&vec![b'x'; 1 << 20]);
         assert!(matches!(preamble.next(), Ok(Some(Piece::Noise(noise))) if noise.len() == 1 << 20));
     }
@@ -150,11 +152,11 @@ mod tests {
     #[test]
     fn nonsense_after_the_nonce_is_an_error() {
         for text in ["aab0aab1 pid x\n", "aab0aab1 what\n", "aab0aab1\n"] {
-            let mut preamble = Preamble::new(NONCE.to_owned());
+            let mut preamble = Preamble::new("test", NONCE.to_owned());
             preamble.push(text.as_bytes());
             assert_eq!(preamble.next().unwrap_err().kind(), ErrorKind::Unexpected, "{text}");
         }
-        let mut preamble = Preamble::new(NONCE.to_owned());
+        let mut preamble = Preamble::new("test", NONCE.to_owned());
         preamble.push(format!("{NONCE} {}", "x".repeat(LONGEST_LINE)).as_bytes());
         assert_eq!(preamble.next().unwrap_err().kind(), ErrorKind::Unexpected);
     }
