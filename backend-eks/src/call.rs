@@ -27,6 +27,23 @@ pub(crate) const GONE: Call = Call { op: STOP, verb: "get", resource: "pods", st
 pub(crate) const LIST: Call =
     Call { op: "list pods", verb: "list", resource: "pods", starts: false };
 
+/// What running a script is called.
+pub(crate) const RUN_SCRIPT: &str = "run script in pod";
+/// What ending one is called.
+pub(crate) const END_SCRIPT: &str = "end script in pod";
+/// A WebSocket is a GET; Kubernetes 1.35 and later ask for `create` as well.
+pub(crate) const EXEC: Call =
+    Call { op: RUN_SCRIPT, verb: "get", resource: "pods/exec", starts: false };
+pub(crate) const FORWARD: Call =
+    Call { op: "forward port of pod", verb: "get", resource: "pods/portforward", starts: false };
+
+impl Call {
+    /// The same call, made for `op`.
+    pub(crate) fn made_for(self, op: &'static str) -> Self {
+        Self { op, ..self }
+    }
+}
+
 const KEYS: &str = "remember stopped key";
 pub(crate) const MARK: Call =
     Call { op: KEYS, verb: "create", resource: "configmaps", starts: false };

@@ -118,24 +118,41 @@ impl Cluster {
             Err(error) => {
                 let told =
                     Error::new(ErrorKind::Unexpected, call.op, "the request could not be built");
-                let (error, reason) = (told.source(error), String::new());
-                return Err(Failure { error, retry_after: None, doubt: false, reason });
+                return Err(Failure::certain(told.source(error)));
             }
         };
-        let failed =
-            |error: &(dyn std::error::Error + 'static)| unanswered(call, &self.namespace, error);
-        let answer = self.client.send(request).await.map_err(|error| failed(&error))?;
-        let (head, body) = answer.into_parts();
-        // The head has arrived, so this is a lost answer whatever the reason.
-        let body = body
-            .collect()
-            .await
-            .map_err(|error| lost(call, &self.namespace, Some(&error)))?
-            .to_bytes();
-        if head.status.is_success() {
-            return Ok(body.to_vec());
+        let (head, body) = self.send(call, request).await?.into_parts();
+        if !head.status.is_success() {
+            return Err(self.refusal(call, http::Response::from_parts(head, body)).await);
         }
-        Err(refused(call, &self.namespace, head.status.as_u16(), &head.headers, &body))
+        self.whole(call, body).await
+    }
+
+    /// Sends a request and waits for the head of its answer.
+    pub(crate) async fn send(
+        &self,
+        call: Call,
+        request: Request<Body>,
+    ) -> Result<http::Response<Body>, Failure> {
+        let answer = self.client.send(request).await;
+        answer.map_err(|error| unanswered(call, &self.namespace, &error))
+    }
+
+    /// What a refusal says.
+    pub(crate) async fn refusal(&self, call: Call, answer: http::Response<Body>) -> Failure {
+        let (head, body) = answer.into_parts();
+        match self.whole(call, body).await {
+            Ok(body) => refused(call, &self.namespace, head.status.as_u16(), &head.headers, &body),
+            Err(failure) => failure,
+        }
+    }
+
+    async fn whole(&self, call: Call, body: Body) -> Result<Vec<u8>, Failure> {
+        // The head has arrived, so this is a lost answer whatever the reason.
+        match body.collect().await {
+            Ok(body) => Ok(body.to_bytes().to_vec()),
+            Err(error) => Err(lost(call, &self.namespace, Some(&error))),
+        }
     }
 }
 

@@ -1,10 +1,13 @@
 //! What an operator can set.
 
 mod check;
+mod connect;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
+
+pub use self::connect::Connect;
 
 /// Where and how pods run.
 ///
@@ -46,6 +49,8 @@ pub struct EksConfig {
     /// A YAML file with a `Pod` that everything else here is laid over. If it has containers, one
     /// of them is `ci-coordinator`.
     pub pod_template: Option<PathBuf>,
+    /// How scripts reach the pod.
+    pub connect: Connect,
     /// Login name.
     pub ssh_user: String,
     /// TCP port of the SSH server.
@@ -82,6 +87,7 @@ impl EksConfig {
             tolerations: Vec::new(),
             priority_class: None,
             pod_template: None,
+            connect: Connect::default(),
             ssh_user: "root".to_owned(),
             ssh_port: 22,
             termination_grace: Duration::from_secs(30),
@@ -210,6 +216,8 @@ pub struct EksPace {
     pub api_timeout: Duration,
     /// How long a launch bears an API that cannot be reached at all.
     pub api_patience: Duration,
+    /// How long a WebSocket to a pod is asked for while the API is in trouble.
+    pub connect_patience: Duration,
     /// First pause between two looks whether a deleted pod is gone; it grows.
     pub gone_pause: Duration,
     /// How long after its grace a deleted pod may still be there before the stop goes on without
@@ -227,6 +235,7 @@ impl Default for EksPace {
             max_pause: Duration::from_secs(30),
             api_timeout: Duration::from_secs(10),
             api_patience: Duration::from_secs(60),
+            connect_patience: Duration::from_secs(30),
             gone_pause: Duration::from_millis(500),
             gone_patience: Duration::from_secs(30),
         }

@@ -26,6 +26,11 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
+    /// Nothing was carried out.
+    pub(crate) fn certain(error: Error) -> Self {
+        Self { error, retry_after: None, doubt: false, reason: String::new() }
+    }
+
     fn unanswered(error: Error) -> Self {
         let doubt = error.kind() == ErrorKind::ConnectionLost;
         Self { error, retry_after: None, doubt, reason: String::new() }

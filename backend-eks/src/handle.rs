@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::Pod;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::Cluster;
-use crate::config::EksConfig;
+use crate::config::{Connect, EksConfig};
 use crate::names::{self, KEY};
 
 /// Part of every handle this backend makes.
@@ -22,6 +22,8 @@ pub(crate) struct EksTask {
     pub(crate) uid: String,
     pub(crate) ssh_user: String,
     pub(crate) ssh_port: u16,
+    #[serde(default)]
+    pub(crate) connect: Connect,
 }
 
 impl EksTask {
@@ -34,6 +36,7 @@ impl EksTask {
             uid: pod.metadata.uid.clone()?,
             ssh_user: config.ssh_user.clone(),
             ssh_port: config.ssh_port,
+            connect: config.connect,
         })
     }
 
@@ -76,12 +79,27 @@ impl EksTask {
         pod.metadata.uid.as_deref() == Some(self.uid.as_str())
     }
 
-    pub(crate) fn endpoint(&self, host: impl Into<String>) -> Endpoint {
-        Endpoint::Ssh {
-            host: host.into(),
-            port: self.ssh_port,
-            user: self.ssh_user.clone(),
-            host_key: None,
+    /// Where the pod answers, if that is known: SSH at its address as soon as it has one, the ways
+    /// through the API once it runs.
+    pub(crate) fn endpoint(&self, address: Option<String>, runs: bool) -> Option<Endpoint> {
+        let task = || format!("{}/{}", self.namespace, self.name);
+        match self.connect {
+            Connect::Ssh => address.map(|host| Endpoint::Ssh {
+                host,
+                port: self.ssh_port,
+                user: self.ssh_user.clone(),
+                host_key: None,
+            }),
+            Connect::PortForward => runs.then(|| Endpoint::Forwarded {
+                task: task(),
+                instance: self.uid.clone(),
+                port: self.ssh_port,
+                user: self.ssh_user.clone(),
+                host_key: None,
+            }),
+            Connect::Exec => {
+                runs.then(|| Endpoint::Exec { task: task(), instance: Some(self.uid.clone()) })
+            }
         }
     }
 }

@@ -146,10 +146,11 @@ impl TaskLauncher for EksLauncher {
             )
             .with("pod", format!("{}/{}", task.namespace, task.name)));
         };
-        let endpoint = |ip: Option<String>| ip.map(|ip| task.endpoint(ip));
         Ok(match observe(&pod) {
-            Seen::Starting(detail, ip) => TaskStatus::Pending { detail, endpoint: endpoint(ip) },
-            Seen::Running(ip) => TaskStatus::Running { endpoint: endpoint(ip) },
+            Seen::Starting(detail, ip) => {
+                TaskStatus::Pending { detail, endpoint: task.endpoint(ip, false) }
+            }
+            Seen::Running(ip) => TaskStatus::Running { endpoint: task.endpoint(ip, true) },
             Seen::Stopped(stopped) => TaskStatus::Stopped(stopped),
         })
     }

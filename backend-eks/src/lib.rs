@@ -12,6 +12,8 @@ mod config;
 mod denied;
 mod ended;
 mod error;
+mod exec;
+mod forward;
 mod handle;
 mod launch;
 mod launcher;
@@ -20,14 +22,18 @@ mod names;
 mod pending;
 mod pod;
 mod quantity;
+mod reach;
 mod size;
+mod socket;
 mod status;
 mod stop;
 mod stopped_keys;
 mod template;
 mod token;
 
-pub use config::{AssumeRole, ClusterAccess, EksConfig, EksPace, Toleration};
+pub use config::{AssumeRole, ClusterAccess, Connect, EksConfig, EksPace, Toleration};
+pub use exec::PodExec;
+pub use forward::PodPorts;
 pub use launcher::EksLauncher;
 pub use size::FargateSize;
 

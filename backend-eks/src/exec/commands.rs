@@ -1,0 +1,113 @@
+//! Commands in one pod, each over a WebSocket of its own.
+
+use std::fmt;
+use std::time::Duration;
+
+use fargate_core::transport::{Commands, Event, Patience, Session, StatusBy};
+use fargate_core::{Error, ErrorKind, ExitStatus, Result};
+
+use super::session::{PodInput, PodSession};
+use crate::call::{END_SCRIPT, EXEC, RUN_SCRIPT};
+use crate::pod::CONTAINER;
+use crate::reach::PodAt;
+
+/// The subprotocol that can tell the end of standard input. Source: `constants.go` of
+/// `k8s.io/apimachinery/pkg/util/remotecommand`.
+const PROTOCOL: &str = "v5.channel.k8s.io";
+
+pub(super) struct PodCommands {
+    pod: PodAt,
+}
+
+impl PodCommands {
+    pub(super) fn new(pod: PodAt) -> Self {
+        Self { pod }
+    }
+
+    /// One attempt; returns the uid of the pod as well.
+    pub(super) async fn run_once(
+        &self,
+        op: &'static str,
+        command: &[String],
+    ) -> Result<(String, Option<ExitStatus>)> {
+        let (pod, socket) =
+            self.pod.open(EXEC.made_for(op), &query(command, false), PROTOCOL).await?;
+        let (session, _) = PodSession::new(socket, self.pod.clone(), op);
+        let status = wait_for_status(session).await?;
+        Ok((pod.metadata.uid.unwrap_or_default(), status))
+    }
+}
+
+impl Commands for PodCommands {
+    type Session = PodSession;
+    type Input = PodInput;
+
+    const RUN: &'static str = RUN_SCRIPT;
+    const END: &'static str = END_SCRIPT;
+    // containerd tells a command's end only when nobody holds its output streams any more:
+    // `drainExecSyncIO` in `internal/cri/server/container_execsync.go`.
+    const STATUS: StatusBy = StatusBy::Output;
+
+    async fn start(&self, command: &[String]) -> Result<(PodSession, PodInput)> {
+        let query = query(command, true);
+        let (_, socket) = self.pod.open_patiently(EXEC, &query, PROTOCOL).await?;
+        Ok(PodSession::new(socket, self.pod.clone(), RUN_SCRIPT))
+    }
+
+    async fn run(&self, op: &'static str, command: &[String]) -> Result<Option<ExitStatus>> {
+        let query = query(command, false);
+        let (_, socket) = self.pod.open_patiently(EXEC.made_for(op), &query, PROTOCOL).await?;
+        let (session, _) = PodSession::new(socket, self.pod.clone(), op);
+        wait_for_status(session).await
+    }
+
+    fn error(&self, kind: ErrorKind, op: &'static str, what: fmt::Arguments<'_>) -> Error {
+        self.pod.error(kind, op, what)
+    }
+
+    fn patience(&self) -> Patience {
+        Patience {
+            drain: Duration::from_millis(500),
+            connect: self.pod.cluster.pace.api_timeout,
+            // Pipes, and the buffers of kubelet, API server and every proxy in between.
+            in_flight: 16 << 20,
+        }
+    }
+}
+
+async fn wait_for_status(mut session: PodSession) -> Result<Option<ExitStatus>> {
+    while let Some(event) = session.next().await {
+        match event {
+            Event::Status(status) => return Ok(Some(status)),
+            Event::Refused(error) => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(None)
+}
+
+fn query(command: &[String], input: bool) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("container", CONTAINER);
+    for word in command {
+        query.append_pair("command", word);
+    }
+    let input = if input { "true" } else { "false" };
+    query.append_pair("stdin", input).append_pair("stdout", "true").append_pair("stderr", "true");
+    query.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_of_a_command_is_escaped_apart() {
+        let words = ["sh", "-c", "echo \"a b\" & true"].map(ToOwned::to_owned);
+        assert_eq!(
+            query(&words, true),
+            "container=ci-coordinator&command=sh&command=-c&command=echo+%22a+b%22+%26+true\
+             &stdin=true&stdout=true&stderr=true"
+        );
+    }
+}

@@ -1,0 +1,94 @@
+//! Scripts in a pod, by the cluster's API alone.
+
+mod commands;
+mod outcome;
+mod session;
+
+use std::sync::Arc;
+
+use fargate_core::transport::{Commands as _, run_script};
+use fargate_core::{
+    Endpoint, Error, ErrorKind, ExecRequest, ExitStatus, OutputSink, RemoteExec, Result,
+    async_trait,
+};
+
+use self::commands::PodCommands;
+use crate::config::EksConfig;
+use crate::reach::Reach;
+
+const PROBE: &str = "probe pod";
+
+/// What the receiving shell needs.
+const TOOLS: &str = "for t in cat wc rm; do command -v $t >/dev/null || exit 1; done";
+
+/// Runs scripts in pods through the cluster's API, as `kubectl exec` does: the image needs a shell
+/// with `cat`, `wc` and `rm`, and no SSH server.
+///
+/// The cluster is looked up on the first use. Each script takes one WebSocket (subprotocol
+/// `v5.channel.k8s.io`, in Kubernetes since 1.30) and one question for the pod: a script is sent
+/// only to a pod with the uid that is known, and to the container `ci-coordinator`. A script that a
+/// signal ends is told by the code a shell gives it (128 and the signal's number): the API knows no
+/// signals.
+#[derive(Debug, Clone)]
+pub struct PodExec {
+    reach: Arc<Reach>,
+}
+
+impl PodExec {
+    /// A transport to the pods of the cluster that `config` names.
+    #[must_use]
+    pub fn new(config: EksConfig) -> Self {
+        Self { reach: Arc::new(Reach::new(config)) }
+    }
+
+    async fn commands(&self, at: &Endpoint) -> Result<PodCommands> {
+        let Endpoint::Exec { task, instance } = at else {
+            let what = format!("{at} is no pod to run commands in");
+            return Err(Error::new(ErrorKind::Unsupported, "reach pod", what));
+        };
+        Ok(PodCommands::new(self.reach.pod(task, instance.as_deref()).await?))
+    }
+}
+
+#[async_trait]
+impl RemoteExec for PodExec {
+    async fn probe(&self, at: &Endpoint) -> Result<Endpoint> {
+        let commands = self.commands(at).await?;
+        let command = ["sh", "-c", TOOLS].map(ToOwned::to_owned);
+        let (uid, status) = commands.run_once(PROBE, &command).await?;
+        match status {
+            Some(status) if status.is_success() => Ok(at.clone().with_identity(uid)),
+            Some(status) => Err(commands
+                .error(
+                    ErrorKind::Unsupported,
+                    PROBE,
+                    format_args!("its shell finds no cat, wc or rm ({status})"),
+                )
+                .hint("take an image with a POSIX shell and these three, such as busybox")),
+            None => Err(commands.error(
+                ErrorKind::ConnectFailed,
+                PROBE,
+                format_args!("the cluster ended the session without an exit status"),
+            )),
+        }
+    }
+
+    async fn exec(
+        &self,
+        at: &Endpoint,
+        request: ExecRequest,
+        out: &mut dyn OutputSink,
+    ) -> Result<ExitStatus> {
+        let commands = self.commands(at).await?;
+        if at.identity().is_none() {
+            return Err(commands
+                .error(
+                    ErrorKind::Untrusted,
+                    PodCommands::RUN,
+                    format_args!("it is not known which pod of this name is meant"),
+                )
+                .hint("probe the pod first and use the endpoint the probe returns"));
+        }
+        run_script(&commands, request, out).await
+    }
+}
