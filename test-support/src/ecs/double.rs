@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use super::state::World;
 use super::task::State;
-use super::{EcsOptions, Fault, TaskEnd, TaskProgram, TaskView, server};
+use super::{EcsOptions, Fault, TaskEnd, TaskView, server};
 use crate::address::check_port;
 use crate::host::log_file;
 use crate::signature::{ACCESS_KEY, SECRET_KEY};
@@ -35,7 +35,7 @@ impl EcsDouble {
     /// When tasks could not listen at their addresses: not root and a port below 1024, or
     /// somebody else on that port of every address.
     pub async fn start(options: EcsOptions) -> Self {
-        if options.program != TaskProgram::None {
+        if options.program.listens() {
             check_port(options.ssh_port, "EcsOptions::ssh_port");
         }
         let directory = tempfile::Builder::new().prefix("ecs-double-").tempdir();

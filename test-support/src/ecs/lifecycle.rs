@@ -96,6 +96,7 @@ fn start_program(world: &World, arn: &str) -> io::Result<()> {
             addresses,
             port: options.ssh_port,
             environment: Vec::new(),
+            command: task.command.clone(),
             public_key: task.public_key.clone(),
             refuses_key: task.script.refuses_key,
         };
@@ -103,18 +104,16 @@ fn start_program(world: &World, arn: &str) -> io::Result<()> {
     });
     let host = match spec {
         Some((Listener::Program, spec)) => TaskHost::program(&options.program, spec)?,
-        Some((Listener::Silence, spec)) => Some(TaskHost::silence(&spec)?),
-        Some((Listener::Nobody, _)) | None => None,
+        Some((Listener::Silence, spec)) => TaskHost::silence(spec)?,
+        Some((Listener::Nobody, _)) | None => return Ok(()),
     };
-    if let Some(host) = host {
-        world.adopt(arn, host);
-    }
+    world.adopt(arn, host);
     Ok(())
 }
 
 async fn watch_program(world: &World, arn: &str) -> TaskEnd {
     let host = world.with_task(arn, |task| task.host.clone()).flatten();
-    let Some(host) = host else { return pending().await };
+    let Some(host) = host.filter(|host| host.pid().is_some()) else { return pending().await };
     loop {
         if let Some(code) = host.exited() {
             return TaskEnd::exited(code);

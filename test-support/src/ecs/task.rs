@@ -109,6 +109,8 @@ pub(super) struct Task {
     pub(super) interface: Interface,
     /// The value of `SSH_PUBLIC_KEY` in the overrides.
     pub(super) public_key: Option<String>,
+    /// What the main container itself names as its command.
+    pub(super) command: Vec<String>,
     pub(super) script: Script,
     pub(super) directory: PathBuf,
     pub(super) state: State,

@@ -14,8 +14,26 @@ use super::store::Resource;
 pub(super) enum Target {
     Version,
     Objects { resource: Resource, namespace: Option<String>, name: Option<String> },
+    Stream { stream: Stream, namespace: String, name: String },
     Clusters { name: Option<String> },
     Profiles { cluster: String, name: Option<String> },
+}
+
+/// What of a pod a WebSocket leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stream {
+    Exec,
+    PortForward,
+}
+
+impl Stream {
+    /// The subresource's name in roles and faults.
+    pub(super) fn resource(self) -> &'static str {
+        match self {
+            Self::Exec => "pods/exec",
+            Self::PortForward => "pods/portforward",
+        }
+    }
 }
 
 /// One call.
@@ -25,14 +43,17 @@ pub(super) struct Call {
     /// patch, update.
     pub(super) verb: &'static str,
     pub(super) target: Target,
+    /// Of a field that is there more than once, the last.
     pub(super) query: BTreeMap<String, String>,
+    /// Every field in its order.
+    fields: Vec<(String, String)>,
     pub(super) content_type: String,
     /// `Null` without one.
     pub(super) body: Value,
 }
 
 /// Every verb and resource the double knows.
-pub(super) const CALLS: [(&str, &str); 25] = [
+pub(super) const CALLS: [(&str, &str); 29] = [
     ("get", "version"),
     ("create", "pods"),
     ("get", "pods"),
@@ -42,6 +63,10 @@ pub(super) const CALLS: [(&str, &str); 25] = [
     ("update", "pods"),
     ("delete", "pods"),
     ("deletecollection", "pods"),
+    ("get", "pods/exec"),
+    ("create", "pods/exec"),
+    ("get", "pods/portforward"),
+    ("create", "pods/portforward"),
     ("create", "configmaps"),
     ("get", "configmaps"),
     ("list", "configmaps"),
@@ -62,19 +87,23 @@ pub(super) const CALLS: [(&str, &str); 25] = [
 
 impl Call {
     pub(super) fn read(parts: &Parts, body: &[u8]) -> Result<Self, Refusal> {
-        let query: BTreeMap<String, String> =
+        let fields: Vec<(String, String)> =
             form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
                 .map(|(name, value)| (name.into_owned(), value.into_owned()))
                 .collect();
+        let query: BTreeMap<String, String> = fields.iter().cloned().collect();
         let target = target(parts.uri.path()).ok_or_else(Refusal::no_such_path)?;
         let named = match &target {
-            Target::Version => true,
+            Target::Version | Target::Stream { .. } => true,
             Target::Objects { name, .. }
             | Target::Clusters { name }
             | Target::Profiles { name, .. } => name.is_some(),
         };
         let watches = query.get("watch").is_some_and(|value| value == "true" || value == "1");
+        let connects = matches!(target, Target::Stream { .. });
         let verb = match (&parts.method, named) {
+            // A WebSocket begins with GET, SPDY with POST.
+            (&Method::POST, true) if connects => "create",
             (&Method::GET, true) => "get",
             (&Method::GET, false) if watches => "watch",
             (&Method::GET, false) => "list",
@@ -94,7 +123,7 @@ impl Call {
             })?
         };
         let content_type = content_type.unwrap_or_default().to_owned();
-        let call = Self { verb, target, query, content_type, body };
+        let call = Self { verb, target, query, fields, content_type, body };
         if CALLS.contains(&(verb, call.resource())) { Ok(call) } else { Err(not_allowed()) }
     }
 
@@ -103,6 +132,7 @@ impl Call {
         match &self.target {
             Target::Version => "version",
             Target::Objects { resource, .. } => resource.plural(),
+            Target::Stream { stream, .. } => stream.resource(),
             Target::Clusters { .. } => "clusters",
             Target::Profiles { .. } => "fargate-profiles",
         }
@@ -115,9 +145,25 @@ impl Call {
 
     pub(super) fn namespace(&self) -> &str {
         match &self.target {
-            Target::Objects { namespace: Some(namespace), .. } => namespace,
+            Target::Objects { namespace: Some(namespace), .. }
+            | Target::Stream { namespace, .. } => namespace,
             _ => "",
         }
+    }
+
+    /// The name of the object it is about, if its path gives one.
+    pub(super) fn object_name(&self) -> Option<&str> {
+        match &self.target {
+            Target::Objects { name, .. } => name.as_deref(),
+            Target::Stream { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Every value of a field of the query.
+    pub(super) fn all(&self, name: &str) -> Vec<&str> {
+        let mine = self.fields.iter().filter(|(have, _)| have == name);
+        mine.map(|(_, value)| value.as_str()).collect()
     }
 
     /// A number of the query.
@@ -171,6 +217,15 @@ fn target(path: &str) -> Option<Target> {
                 name: rest.first().map(owned),
             }
         }
+        ["api", "v1", "namespaces", namespace, "pods", name, subresource] => Target::Stream {
+            stream: match *subresource {
+                "exec" => Stream::Exec,
+                "portforward" => Stream::PortForward,
+                _ => return None,
+            },
+            namespace: owned(namespace),
+            name: owned(name),
+        },
         ["api", "v1", plural] => {
             Target::Objects { resource: resource(plural)?, namespace: None, name: None }
         }

@@ -12,7 +12,7 @@ use super::faults::Trouble;
 use super::ops::perform;
 use super::refusal::Refusal;
 use super::state::World;
-use super::{cluster, sts, token, watch};
+use super::{cluster, stream, sts, token, watch};
 
 /// What goes over the wire.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(super) enum Reply {
         body: String,
     },
     Watch(watch::Lines),
+    /// The connection becomes a WebSocket.
+    Upgrade(stream::Upgrade),
     /// The connection ends without an answer.
     Cut,
 }
@@ -47,6 +49,13 @@ pub(super) async fn answer(world: &Arc<World>, parts: &Parts, body: &Bytes) -> R
     }
     match fate.trouble {
         Some(Trouble::CutBefore) => return Reply::Cut,
+        Some(Trouble::CutAfter) if matches!(call.target, Target::Stream { .. }) => {
+            // What it was to start goes on without a connection.
+            if let Ok(upgrade) = stream::open(world, &call, parts) {
+                upgrade.run_unheard(world);
+            }
+            return Reply::Cut;
+        }
         Some(Trouble::CutAfter) => {
             // The answer is lost, whatever it was.
             let _ = perform(world, &call);
@@ -63,6 +72,10 @@ pub(super) async fn answer(world: &Arc<World>, parts: &Parts, body: &Bytes) -> R
     if call.verb == "watch" {
         return watch::start(world, &call, fate.watch)
             .map_or_else(|refusal| refused(&refusal, false), Reply::Watch);
+    }
+    if matches!(call.target, Target::Stream { .. }) {
+        return stream::open(world, &call, parts)
+            .map_or_else(|refusal| refused(&refusal, false), Reply::Upgrade);
     }
     match perform(world, &call) {
         Ok((status, object)) => {
@@ -81,6 +94,10 @@ fn note_call(world: &World, call: &Call) {
         // Calls without a body are told by their query.
         let query = call.query.iter();
         noted = query.map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
+        if matches!(call.target, Target::Stream { .. }) {
+            // A command is a list of words, whatever their number.
+            noted["command"] = call.all("command").into();
+        }
     }
     memory.requests.push((name, noted));
 }
@@ -103,19 +120,17 @@ fn authenticate(world: &World, parts: &Parts, body: &[u8], call: &Call) -> Resul
 }
 
 /// The answer a scripted trouble gives.
-fn refusal(world: &World, call: &Call, trouble: Trouble) -> Refusal {
-    let resource = call.resource();
-    let name = match &call.target {
-        Target::Objects { name: Some(name), .. } => name.as_str(),
-        _ => call.body["metadata"]["name"].as_str().unwrap_or_default(),
-    };
+pub(super) fn refusal(world: &World, call: &Call, trouble: Trouble) -> Refusal {
+    let (resource, user) = (call.resource(), &world.options.user);
+    let name = call.object_name();
     match trouble {
         Trouble::Unauthorized => Refusal::unauthorized(),
         Trouble::Forbidden if call.is_for_aws() => cluster::denied(call),
-        Trouble::Forbidden => {
-            Refusal::forbidden(&world.options.user, call.verb, resource, call.namespace())
+        Trouble::Forbidden => Refusal::forbidden(user, call.verb, resource, call.namespace(), name),
+        Trouble::Conflict => {
+            let own = call.body["metadata"]["name"].as_str().unwrap_or_default();
+            Refusal::modified(resource, name.unwrap_or(own))
         }
-        Trouble::Conflict => Refusal::modified(resource, name),
         Trouble::Expired => Refusal::new(
             410,
             "Expired",

@@ -13,8 +13,8 @@ use tokio::time::sleep;
 
 use super::ops::delete_pod;
 use super::process::Life;
-use super::state::World;
-use super::{EksOptions, Fault, PodEnd, PodFault, PodView, TaskProgram, kubeconfig, pod_status};
+use super::state::{Cut, World};
+use super::{EksOptions, Fault, PodEnd, PodFault, PodView, kubeconfig, pod_status};
 use super::{lifecycle, server};
 use crate::address::check_port;
 use crate::host::log_file;
@@ -39,7 +39,7 @@ impl EksDouble {
     /// When pods could not listen at their addresses: not root and a port below 1024, or somebody
     /// else on that port of every address.
     pub async fn start(options: EksOptions) -> Self {
-        if options.program != TaskProgram::None {
+        if options.program.listens() {
             check_port(options.ssh_port, "EksOptions::ssh_port");
         }
         let directory = tempfile::Builder::new().prefix("eks-double-").tempdir();
@@ -107,7 +107,7 @@ impl EksDouble {
 
     /// Closes every connection, also in the middle of an answer. New ones are taken.
     pub fn cut_connections(&self) {
-        self.world.cuts.send_modify(|cuts| *cuts += 1);
+        self.world.cuts.send_replace(Cut::default());
     }
 
     /// Forgets what happened so far: a watch from a version before now is told 410.

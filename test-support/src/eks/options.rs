@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::StreamOptions;
 use crate::host::TaskProgram;
 use crate::sts::AssumableRole;
 
@@ -31,6 +32,8 @@ pub struct EksOptions {
     pub delays: PodDelays,
     /// The pause between two bookmarks of a watch that allows them.
     pub bookmarks: Duration,
+    /// How commands in pods and forwarded ports behave.
+    pub streams: StreamOptions,
 }
 
 impl Default for EksOptions {
@@ -54,6 +57,7 @@ impl Default for EksOptions {
             roles: vec![AssumableRole::default()],
             delays: PodDelays::default(),
             bookmarks: Duration::from_millis(100),
+            streams: StreamOptions::default(),
         }
     }
 }

@@ -59,7 +59,11 @@ impl Life {
 
     /// The literal environment of the main container.
     pub(super) fn environment(&self) -> Vec<(String, String)> {
-        environment(&self.last["spec"]["containers"][self.main])
+        environment(self.container(self.main))
+    }
+
+    fn container(&self, index: usize) -> &Value {
+        &self.last["spec"]["containers"][index]
     }
 
     pub(super) fn public_key(&self) -> Option<String> {
@@ -75,7 +79,8 @@ impl Life {
 /// What lets a client in.
 const KEY_VARIABLE: &str = "SSH_PUBLIC_KEY";
 
-fn environment(container: &Value) -> Vec<(String, String)> {
+/// The literal environment of a container.
+pub(super) fn environment(container: &Value) -> Vec<(String, String)> {
     let variables = container["env"].as_array().map(Vec::as_slice).unwrap_or_default();
     let pair = |variable: &Value| {
         let value = variable["value"].as_str().unwrap_or_default();
@@ -92,27 +97,36 @@ pub(super) fn main_container(pod: &Value) -> usize {
     containers.iter().position(keyed).unwrap_or(0)
 }
 
+/// The command of a container and its arguments.
+fn command(container: &Value) -> Vec<String> {
+    let words = |name: &str| container[name].as_array().into_iter().flatten();
+    let words = words("command").chain(words("args"));
+    words.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
 /// Starts the program of a pod. Blocks for milliseconds.
 pub(super) fn start(world: &World, uid: &str) -> io::Result<()> {
-    let spec = world.with_life(uid, |life| HostSpec {
-        marker: format!("eks-pod/{uid}"),
-        directory: life.directory.clone(),
-        addresses: vec![life.address],
-        port: world.options.ssh_port,
-        environment: life.environment(),
-        public_key: life.public_key(),
-        refuses_key: life.has(&PodFault::WrongKey),
+    let known = world.with_life(uid, |life| {
+        let spec = HostSpec {
+            marker: format!("eks-pod/{uid}"),
+            directory: life.directory.clone(),
+            addresses: vec![life.address],
+            port: world.options.ssh_port,
+            environment: life.environment(),
+            command: command(life.container(life.main)),
+            public_key: life.public_key(),
+            refuses_key: life.has(&PodFault::WrongKey),
+        };
+        (spec, life.has(&PodFault::NoSshd), life.has(&PodFault::SilentSshd))
     });
-    let nobody = world.with_life(uid, |life| life.has(&PodFault::NoSshd));
-    let silence = world.with_life(uid, |life| life.has(&PodFault::SilentSshd));
-    let host = match spec {
-        None => None,
-        Some(_) if nobody == Some(true) => None,
-        Some(spec) if silence == Some(true) => Some(TaskHost::silence(&spec)?),
-        Some(spec) => TaskHost::program(&world.options.program, spec)?,
+    let Some((spec, nobody, silent)) = known else { return Ok(()) };
+    let host = if nobody {
+        TaskHost::nobody(spec)
+    } else if silent {
+        TaskHost::silence(spec)?
+    } else {
+        TaskHost::program(&world.options.program, spec)?
     };
-    if let Some(host) = host {
-        world.adopt(uid, host);
-    }
+    world.adopt(uid, host);
     Ok(())
 }

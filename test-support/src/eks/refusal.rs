@@ -41,22 +41,28 @@ impl Refusal {
         Self::new(401, "Unauthorized", "Unauthorized")
     }
 
-    /// No role lets `user` do this.
-    pub(super) fn forbidden(user: &str, verb: &str, resource: &str, namespace: &str) -> Self {
+    /// No role lets `user` do this; `resource` may be a subresource, such as `pods/exec`.
+    pub(super) fn forbidden(
+        user: &str,
+        verb: &str,
+        resource: &str,
+        namespace: &str,
+        name: Option<&str>,
+    ) -> Self {
         let place = if namespace.is_empty() {
             "at the cluster scope".to_owned()
         } else {
             format!("in the namespace \"{namespace}\"")
         };
-        Self::new(
-            403,
-            "Forbidden",
-            format!(
-                "{resource} is forbidden: User \"{user}\" cannot {verb} resource \"{resource}\" \
-                 in API group \"\" {place}"
-            ),
-        )
-        .details(json!({"kind": resource}))
+        let why = format!(
+            "User \"{user}\" cannot {verb} resource \"{resource}\" in API group \"\" {place}"
+        );
+        let kind = resource.split('/').next().unwrap_or(resource);
+        match name {
+            Some(name) => Self::not_admitted(kind, name, &why),
+            None => Self::new(403, "Forbidden", format!("{kind} is forbidden: {why}"))
+                .details(json!({"kind": kind})),
+        }
     }
 
     /// An admission plug-in does not let the object in.
@@ -132,6 +138,11 @@ impl Refusal {
     pub(super) fn unavailable() -> Self {
         let message = "the server is currently unable to handle the request";
         Self::new(503, "ServiceUnavailable", message)
+    }
+
+    /// What is not the API server's own answer, but passed on by it: bare text.
+    pub(super) fn passed_on(code: u16, message: impl Into<String>) -> Self {
+        Self { plain: true, ..Self::new(code, "", message) }
     }
 
     /// The `Status` object.

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -15,7 +15,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use super::dispatch::{Reply, answer};
-use super::state::World;
+use super::state::{Cuts, World};
 use crate::random;
 
 type Answer = Response<BoxBody<Bytes, io::Error>>;
@@ -29,12 +29,14 @@ pub(super) async fn serve(listener: TcpListener, world: Arc<World>) -> Infallibl
             // From here on, so that a cut right after the accept counts.
             let mut cuts = world.cuts.subscribe();
             connections.spawn(async move {
+                let session_cuts = cuts.clone();
                 let service = service_fn(move |request| {
-                    let world = Arc::clone(&world);
-                    async move { respond(&world, request).await }
+                    let (world, cuts) = (Arc::clone(&world), session_cuts.clone());
+                    async move { respond(&world, request, cuts).await }
                 });
-                let connection =
-                    http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                let connection = http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service)
+                    .with_upgrades();
                 tokio::select! {
                     // A client that goes away is no concern of the server.
                     _ = connection => {}
@@ -47,7 +49,12 @@ pub(super) async fn serve(listener: TcpListener, world: Arc<World>) -> Infallibl
 }
 
 /// An error here makes hyper close the connection without an answer.
-async fn respond(world: &Arc<World>, request: Request<Incoming>) -> io::Result<Answer> {
+async fn respond(
+    world: &Arc<World>,
+    mut request: Request<Incoming>,
+    cuts: Cuts,
+) -> io::Result<Answer> {
+    let upgraded = hyper::upgrade::on(&mut request);
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     let mut response = Response::builder()
@@ -59,6 +66,14 @@ async fn respond(world: &Arc<World>, request: Request<Incoming>) -> io::Result<A
             .header("content-type", "application/json")
             .body(lines.boxed())
             .map_err(io::Error::other),
+        Reply::Upgrade(upgrade) => {
+            for (name, value) in upgrade.headers() {
+                response = response.header(name, value);
+            }
+            upgrade.run(world, upgraded, cuts);
+            let body = Empty::new().map_err(|never| match never {});
+            response.status(101).body(body.boxed()).map_err(io::Error::other)
+        }
         Reply::Whole { status, headers, body } => {
             if !headers.iter().any(|(name, _)| *name == "content-type") {
                 response = response.header("content-type", "application/json");

@@ -139,7 +139,7 @@ async fn start_and_watch(world: &Arc<World>, uid: &str) -> Ended {
         }
         pod_status::running(pod);
     });
-    let Some(host) = host else { return pending().await };
+    let Some(host) = host.filter(|host| host.pid().is_some()) else { return pending().await };
     loop {
         if let Some(exit_code) = host.exited() {
             return Ended { exit_code, reason: None };

@@ -31,11 +31,21 @@ pub(super) struct World {
     /// Where the pods have their directories.
     pub(super) directory: PathBuf,
     memory: Mutex<Memory>,
-    /// Counts how often every connection was cut.
-    pub(super) cuts: watch::Sender<u64>,
+    /// Every change cuts every connection.
+    pub(super) cuts: watch::Sender<Cut>,
     /// Set for good when the double is dropped: nothing new may start.
     closed: AtomicBool,
 }
+
+/// The last time every connection was cut.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Cut {
+    /// The server itself went away.
+    pub(super) server_gone: bool,
+}
+
+/// Notices when its connection is cut.
+pub(super) type Cuts = watch::Receiver<Cut>;
 
 /// What changes.
 #[derive(Debug, Default)]
@@ -76,7 +86,7 @@ impl World {
             token,
             directory,
             memory: Mutex::new(memory),
-            cuts: watch::Sender::new(0),
+            cuts: watch::Sender::new(Cut::default()),
             closed: AtomicBool::new(false),
         }
     }

@@ -3,7 +3,10 @@
 //! Everything here blocks for milliseconds; call it from a blocking thread.
 
 mod choice;
+mod exec;
+mod executable;
 mod program;
+mod quiet;
 mod setup;
 mod tree;
 
@@ -13,10 +16,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::task::AbortHandle;
+use tokio::process::Child;
 
 pub use self::choice::TaskProgram;
-use self::program::Program;
+pub(crate) use self::exec::{ExecFailure, ExecRequest};
+pub(crate) use self::program::exit_code;
+use self::program::{Kind, Program};
+use self::quiet::Quiet;
 pub(crate) use self::setup::log_file;
 
 /// What a host is started with.
@@ -31,6 +37,8 @@ pub(crate) struct HostSpec {
     pub(crate) port: u16,
     /// The environment of the first process, beside what every task has.
     pub(crate) environment: Vec<(String, String)>,
+    /// What [`TaskProgram::Command`] runs.
+    pub(crate) command: Vec<String>,
     /// One line in authorized_keys format.
     pub(crate) public_key: Option<String>,
     /// Lets in another key than the given one.
@@ -41,24 +49,29 @@ pub(crate) struct HostSpec {
 #[derive(Debug)]
 pub(crate) enum TaskHost {
     Program(Box<Program>),
-    /// The task that holds the sockets.
-    Silence(AbortHandle),
+    /// No process of its own.
+    Quiet(Quiet),
 }
 
 impl TaskHost {
-    /// Starts the program; `None` if there is none to start.
-    pub(crate) fn program(program: &TaskProgram, spec: HostSpec) -> io::Result<Option<Self>> {
-        Ok(match program {
-            TaskProgram::None => None,
-            TaskProgram::Sshd => Some(Self::Program(Box::new(Program::start(None, spec)?))),
-            TaskProgram::Agent(path) => {
-                Some(Self::Program(Box::new(Program::start(Some(path.clone()), spec)?)))
-            }
-        })
+    /// Starts the program.
+    pub(crate) fn program(program: &TaskProgram, spec: HostSpec) -> io::Result<Self> {
+        let kind = match program {
+            TaskProgram::None => return Ok(Self::nobody(spec)),
+            TaskProgram::Sshd => Kind::Sshd,
+            TaskProgram::Agent(path) => Kind::Agent(path.clone()),
+            TaskProgram::Command => Kind::Command,
+        };
+        Ok(Self::Program(Box::new(Program::start(kind, spec)?)))
+    }
+
+    /// Nobody is at the address; commands can be started all the same.
+    pub(crate) fn nobody(spec: HostSpec) -> Self {
+        Self::Quiet(Quiet::new(spec, None))
     }
 
     /// Accepts connections and never says a word.
-    pub(crate) fn silence(spec: &HostSpec) -> io::Result<Self> {
+    pub(crate) fn silence(spec: HostSpec) -> io::Result<Self> {
         let mut listeners = Vec::new();
         for address in &spec.addresses {
             let listener = std::net::TcpListener::bind((*address, spec.port))?;
@@ -72,20 +85,20 @@ impl TaskHost {
             }
             silences.join_all().await
         });
-        Ok(Self::Silence(silent.abort_handle()))
+        Ok(Self::Quiet(Quiet::new(spec, Some(silent.abort_handle()))))
     }
 
     pub(crate) fn pid(&self) -> Option<u32> {
         match self {
             Self::Program(program) => Some(program.pid()),
-            Self::Silence(_) => None,
+            Self::Quiet(_) => None,
         }
     }
 
     pub(crate) fn host_key(&self) -> Option<String> {
         match self {
-            Self::Program(program) => Some(program.host_key()),
-            Self::Silence(_) => None,
+            Self::Program(program) => program.host_key(),
+            Self::Quiet(_) => None,
         }
     }
 
@@ -93,7 +106,15 @@ impl TaskHost {
     pub(crate) fn exited(&self) -> Option<i32> {
         match self {
             Self::Program(program) => program.exited(),
-            Self::Silence(_) => None,
+            Self::Quiet(_) => None,
+        }
+    }
+
+    /// Starts another command beside the first process, on the runtime's account.
+    pub(crate) fn exec(&self, request: &ExecRequest) -> Result<Child, ExecFailure> {
+        match self {
+            Self::Program(program) => program.exec(request),
+            Self::Quiet(quiet) => quiet.exec(request),
         }
     }
 
@@ -102,8 +123,8 @@ impl TaskHost {
     pub(crate) fn terminate(&self, grace: Duration) -> Option<i32> {
         match self {
             Self::Program(program) => Some(program.terminate(grace)),
-            Self::Silence(silence) => {
-                silence.abort();
+            Self::Quiet(quiet) => {
+                quiet.kill();
                 None
             }
         }
@@ -113,7 +134,7 @@ impl TaskHost {
     pub(crate) fn kill(&self) {
         match self {
             Self::Program(program) => program.kill(),
-            Self::Silence(silence) => silence.abort(),
+            Self::Quiet(quiet) => quiet.kill(),
         }
     }
 
@@ -121,7 +142,7 @@ impl TaskHost {
     pub(crate) fn change_host_key(&self) -> io::Result<()> {
         match self {
             Self::Program(program) => program.restart_with_new_host_key(),
-            Self::Silence(_) => Err(io::Error::other("nothing here has a host key")),
+            Self::Quiet(_) => Err(io::Error::other("nothing here has a host key")),
         }
     }
 }

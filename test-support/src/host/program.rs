@@ -11,15 +11,25 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::exec::{ExecFailure, ExecRequest, Execs};
 use super::tree::{Tree, pause};
 use super::{HostSpec, setup};
 
-/// A running sshd or agent.
+/// Which program.
+#[derive(Debug)]
+pub(super) enum Kind {
+    Sshd,
+    Agent(PathBuf),
+    /// The command of the specification.
+    Command,
+}
+
+/// A running program.
 #[derive(Debug)]
 pub(crate) struct Program {
     spec: HostSpec,
-    /// The agent's path; `None` for sshd.
-    agent: Option<PathBuf>,
+    kind: Kind,
+    execs: Execs,
     /// Apart from the process, so that looking never waits for an ending.
     shown: Mutex<Shown>,
     process: Mutex<Process>,
@@ -30,7 +40,8 @@ pub(crate) struct Program {
 #[derive(Debug)]
 struct Shown {
     pid: u32,
-    host_key: String,
+    /// `None` if it is no SSH server.
+    host_key: Option<String>,
 }
 
 #[derive(Debug)]
@@ -40,14 +51,15 @@ struct Process {
 }
 
 impl Program {
-    pub(super) fn start(agent: Option<PathBuf>, spec: HostSpec) -> io::Result<Self> {
+    pub(super) fn start(kind: Kind, spec: HostSpec) -> io::Result<Self> {
         std::fs::create_dir_all(&spec.directory)?;
-        let (child, host_key) = spawn(agent.as_ref(), &spec)?;
+        let (child, host_key) = spawn(&kind, &spec)?;
         Ok(Self {
             shown: Mutex::new(Shown { pid: child.id(), host_key }),
             process: Mutex::new(Process { child, exit: None }),
             spec,
-            agent,
+            kind,
+            execs: Execs::default(),
             hurry: AtomicBool::new(false),
         })
     }
@@ -56,12 +68,16 @@ impl Program {
         lock(&self.shown).pid
     }
 
-    pub(super) fn host_key(&self) -> String {
+    pub(super) fn host_key(&self) -> Option<String> {
         lock(&self.shown).host_key.clone()
     }
 
     pub(super) fn exited(&self) -> Option<i32> {
         lock(&self.process).poll()
+    }
+
+    pub(super) fn exec(&self, request: &ExecRequest) -> Result<tokio::process::Child, ExecFailure> {
+        self.execs.start(&self.spec, request)
     }
 
     pub(super) fn terminate(&self, grace: Duration) -> i32 {
@@ -92,13 +108,17 @@ impl Program {
     }
 
     pub(super) fn restart_with_new_host_key(&self) -> io::Result<()> {
+        if self.host_key().is_none() {
+            return Err(io::Error::other("the program has no host key"));
+        }
         let mut process = lock(&self.process);
         if process.poll().is_some() {
             return Err(io::Error::other("the program has ended"));
         }
         let mut tree = Tree::new(process.child.id(), &self.spec.marker);
         self.finish(&mut process, &mut tree);
-        let (child, host_key) = spawn(self.agent.as_ref(), &self.spec)?;
+        let (child, host_key) = spawn(&self.kind, &self.spec)?;
+        self.execs.open();
         *lock(&self.shown) = Shown { pid: child.id(), host_key };
         *process = Process { child, exit: None };
         drop(process);
@@ -107,6 +127,7 @@ impl Program {
 
     /// Kills whatever is left and reaps the first process.
     fn finish(&self, process: &mut Process, tree: &mut Tree) -> i32 {
+        self.execs.close();
         tree.freeze();
         tree.kill();
         let exit = match process.exit {
@@ -147,11 +168,17 @@ impl Process {
     }
 }
 
-fn spawn(agent: Option<&PathBuf>, spec: &HostSpec) -> io::Result<(Child, String)> {
-    let host_key = setup::make_host_key(&spec.directory)?;
-    let mut command = match agent {
-        Some(path) => setup::agent(path, spec, &host_key)?,
-        None => setup::sshd(spec, &host_key)?,
+fn spawn(kind: &Kind, spec: &HostSpec) -> io::Result<(Child, Option<String>)> {
+    let (mut command, host_key) = match kind {
+        Kind::Command => (setup::command(spec)?, None),
+        Kind::Agent(path) => {
+            let key = setup::make_host_key(&spec.directory)?;
+            (setup::agent(path, spec, &key)?, Some(key))
+        }
+        Kind::Sshd => {
+            let key = setup::make_host_key(&spec.directory)?;
+            (setup::sshd(spec, &key)?, Some(key))
+        }
     };
     let child = command.spawn().map_err(|error| {
         let program = command.get_program().to_string_lossy().into_owned();
@@ -161,7 +188,7 @@ fn spawn(agent: Option<&PathBuf>, spec: &HostSpec) -> io::Result<(Child, String)
 }
 
 /// As a container runtime counts: the code, or 128 plus the signal.
-fn exit_code(status: ExitStatus) -> i32 {
+pub(crate) fn exit_code(status: ExitStatus) -> i32 {
     status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
 }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::HostSpec;
+use super::{HostSpec, executable};
 
 /// Marks every process a task starts.
 pub(super) const MARKER: &str = "FARGATE_TEST_TASK";
@@ -102,6 +102,34 @@ pub(super) fn agent(path: &Path, spec: &HostSpec, host_key: &str) -> io::Result<
     Ok(command)
 }
 
+/// The command the container itself names, as the leader of a session.
+pub(super) fn command(spec: &HostSpec) -> io::Result<Command> {
+    let home = home(spec)?;
+    let mut command =
+        executable::in_new_session(&spec.command, search_path(&spec.environment), &home)
+            .map_err(io::Error::other)?;
+    surroundings(&mut command, spec, &home)?;
+    Ok(command)
+}
+
+/// A further command in the container, with the environment of its own container.
+pub(super) fn exec(
+    spec: &HostSpec,
+    words: &[String],
+    environment: &[(String, String)],
+) -> Result<Command, String> {
+    let home = home(spec).map_err(|error| error.to_string())?;
+    let mut command = executable::in_new_session(words, search_path(environment), &home)?;
+    enter(&mut command, spec, environment, &home);
+    Ok(command)
+}
+
+/// Where programs are looked for.
+fn search_path(environment: &[(String, String)]) -> &str {
+    let own = environment.iter().rev().find(|(name, _)| name == "PATH");
+    own.map_or(PATH, |(_, path)| path)
+}
+
 fn home(spec: &HostSpec) -> io::Result<PathBuf> {
     let home = spec.directory.join("home");
     fs::create_dir_all(&home)?;
@@ -110,17 +138,20 @@ fn home(spec: &HostSpec) -> io::Result<PathBuf> {
 
 fn surroundings(command: &mut Command, spec: &HostSpec, home: &Path) -> io::Result<()> {
     let log = fs::OpenOptions::new().create(true).append(true).open(log_file(&spec.directory))?;
+    enter(command, spec, &spec.environment, home);
+    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+    Ok(())
+}
+
+/// The environment and the directory of everything in a task.
+fn enter(command: &mut Command, spec: &HostSpec, environment: &[(String, String)], home: &Path) {
     command
         .env_clear()
         .env("PATH", PATH)
-        .envs(spec.environment.iter().map(|(name, value)| (name, value)))
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .env("HOME", home)
         .env(MARKER, &spec.marker)
-        .current_dir(home)
-        .stdin(Stdio::null())
-        .stdout(log.try_clone()?)
-        .stderr(log);
-    Ok(())
+        .current_dir(home);
 }
 
 /// Where the program writes what it has to say.

@@ -18,6 +18,15 @@ impl Client {
         Self { url: double.url(), authorization: format!("Bearer {}", double.token()) }
     }
 
+    /// Host and port.
+    pub(crate) fn authority(&self) -> &str {
+        self.url.strip_prefix("http://").unwrap()
+    }
+
+    pub(crate) fn authorization(&self) -> &str {
+        &self.authorization
+    }
+
     /// The whole answer.
     pub(crate) async fn raw(&self, method: &str, path: &str, body: &Value) -> io::Result<Answer> {
         self.typed(method, path, "application/json", body).await

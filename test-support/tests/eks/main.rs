@@ -5,10 +5,12 @@
 mod api;
 mod client;
 mod ends;
+mod exec;
 mod faults;
 mod lists;
 mod pending;
 mod pods;
 mod service;
+mod socket;
 mod watches;
 mod writes;

@@ -6,10 +6,10 @@ use tokio::sync::watch;
 use super::launch_checks::Plan;
 use crate::address;
 use crate::ecs::api_error::ApiError;
-use crate::ecs::request::{Request, list, text};
+use crate::ecs::request::{Request, list, text, texts};
 use crate::ecs::state::{Memory, World};
 use crate::ecs::task::{Interface, Listener, Script, State, Task, Times};
-use crate::ecs::{Fault, TaskProgram, ids};
+use crate::ecs::{Fault, ids};
 
 /// A new task in PROVISIONING.
 pub(super) fn make(
@@ -23,7 +23,7 @@ pub(super) fn make(
     let script = script(memory.faults.of_next_task());
     let mut new_address = || {
         let address = memory.addresses.next()?;
-        if options.program != TaskProgram::None && script.listener != Listener::Nobody {
+        if options.program.listens() && script.listener != Listener::Nobody {
             address::check(address, options.ssh_port)?;
         }
         Ok(address)
@@ -74,6 +74,7 @@ pub(super) fn make(
         containers,
         main_container,
         public_key: keyed.map(|(_, key)| key),
+        command: command_of(&plan.definition, &overrides, main_container),
         overrides,
         started_by: request.text("startedBy").map(str::to_owned),
         tags: plan.tags.clone(),
@@ -127,6 +128,20 @@ fn overrides(body: &Value) -> Value {
         }
     }
     out.take()
+}
+
+/// What a container runs: the override's command, or else the definition's, behind the entry point.
+fn command_of(definition: &Value, overrides: &Value, container: usize) -> Vec<String> {
+    let containers = list(definition, "containerDefinitions");
+    let Some(container) = containers.get(container) else { return Vec::new() };
+    let mut words = texts(container, "entryPoint");
+    let own = list(overrides, "containerOverrides")
+        .iter()
+        .find(|one| text(one, "name") == text(container, "name"))
+        .map(|one| texts(one, "command"))
+        .filter(|command| !command.is_empty());
+    words.extend(own.unwrap_or_else(|| texts(container, "command")));
+    words
 }
 
 /// The first container that is given `SSH_PUBLIC_KEY`, and the key.

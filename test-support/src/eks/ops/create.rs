@@ -13,7 +13,7 @@ use crate::eks::process::{Life, Orders, main_container};
 use crate::eks::refusal::Refusal;
 use crate::eks::state::{Memory, World};
 use crate::eks::store::{Key, Resource};
-use crate::eks::{PodFault, TaskProgram, defaults, lifecycle, validate};
+use crate::eks::{PodFault, defaults, lifecycle, validate};
 use crate::random;
 
 pub(super) fn create(
@@ -140,7 +140,7 @@ fn address_for(
     script: &[PodFault],
 ) -> std::io::Result<std::net::Ipv4Addr> {
     let free = memory.addresses.next()?;
-    if world.options.program != TaskProgram::None && !script.contains(&PodFault::NoSshd) {
+    if world.options.program.listens() && !script.contains(&PodFault::NoSshd) {
         address::check(free, world.options.ssh_port)?;
     }
     Ok(free)
