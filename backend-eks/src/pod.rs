@@ -5,12 +5,14 @@ use std::time::Duration;
 use fargate_core::TaskSpec;
 use serde_json::{Map, Value, json};
 
-use crate::config::EksConfig;
+use crate::config::{Connect, EksConfig};
 use crate::merge::lay_over;
 use crate::names;
 
 /// The container that runs the jobs.
 pub(crate) const CONTAINER: &str = "ci-coordinator";
+/// Does nothing until it is asked to end, and then ends at once.
+const IDLE: &str = "trap 'exit 0' TERM INT; while :; do sleep 86400 & wait $!; done";
 /// The variable every task image reads its authorised key from.
 pub(crate) const PUBLIC_KEY: &str = "SSH_PUBLIC_KEY";
 
@@ -21,10 +23,10 @@ pub(crate) const PUBLIC_KEY: &str = "SSH_PUBLIC_KEY";
 pub(crate) fn build(config: &EksConfig, template: &Value, spec: &TaskSpec) -> Value {
     let mut pod = shape(config, template);
     let marks = names::marks(spec, &config.labels, &config.annotations);
-    let container = json!({
-        "name": CONTAINER,
-        "env": [{ "name": PUBLIC_KEY, "value": spec.authorized_key }],
-    });
+    let mut container = json!({ "name": CONTAINER });
+    if config.connect != Connect::Exec {
+        container["env"] = json!([{ "name": PUBLIC_KEY, "value": spec.authorized_key }]);
+    }
     lay_over(
         &mut pod,
         json!({
@@ -47,6 +49,9 @@ pub(crate) fn build(config: &EksConfig, template: &Value, spec: &TaskSpec) -> Va
 pub(crate) fn shape(config: &EksConfig, template: &Value) -> Value {
     let mut pod = defaults(config, template);
     lay_over(&mut pod, template.clone());
+    if config.connect == Connect::Exec {
+        keep_alive(&mut pod);
+    }
     lay_over(&mut pod, configured(config));
     if let Some(containers) = pod["spec"]["containers"].as_array_mut() {
         for container in containers.iter_mut().filter(|one| one["name"] == CONTAINER) {
@@ -54,6 +59,15 @@ pub(crate) fn shape(config: &EksConfig, template: &Value) -> Value {
         }
     }
     pod
+}
+
+/// Lets the jobs' container wait for scripts, unless the template says what it runs instead.
+fn keep_alive(pod: &mut Value) {
+    let containers = pod["spec"]["containers"].as_array_mut().map(Vec::as_mut_slice);
+    let own = containers.unwrap_or_default().iter_mut().find(|one| one["name"] == CONTAINER);
+    if let Some(container) = own.filter(|one| one["command"].is_null() && one["args"].is_null()) {
+        container["command"] = json!(["sh", "-c", IDLE]);
+    }
 }
 
 /// What holds unless the template says otherwise.

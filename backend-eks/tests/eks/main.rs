@@ -7,6 +7,7 @@ mod conformance;
 mod ends;
 mod launch;
 mod lost;
+mod reach;
 mod refused;
 mod stop;
 mod template;
