@@ -1,6 +1,7 @@
 //! The double itself.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,11 +9,13 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, spawn_blocking};
 use tokio::time::sleep;
 
 use super::ops::delete_pod;
 use super::process::Life;
+use super::server::Order;
 use super::state::{Cut, World};
 use super::{EksOptions, Fault, PodEnd, PodFault, PodView, kubeconfig, pod_status};
 use super::{lifecycle, server};
@@ -28,6 +31,7 @@ use crate::signature::{ACCESS_KEY, SECRET_KEY};
 pub struct EksDouble {
     world: Arc<World>,
     server: AbortHandle,
+    orders: mpsc::Sender<Order>,
     /// Removed after the pods are gone.
     directory: TempDir,
 }
@@ -48,8 +52,10 @@ impl EksDouble {
         let at = listener.local_addr().expect("the port of the double");
         let token = format!("token-{}", random::hex(32));
         let world = Arc::new(World::new(options, at, token, directory.path().to_owned()));
-        let server = tokio::spawn(server::serve(listener, Arc::clone(&world))).abort_handle();
-        Self { world, server, directory }
+        let (orders, received) = mpsc::channel(1);
+        let serving = server::serve(listener, Arc::clone(&world), received);
+        let server = tokio::spawn(serving).abort_handle();
+        Self { world, server, orders, directory }
     }
 
     /// The base URL of the Kubernetes API and of the EKS service.
@@ -108,6 +114,41 @@ impl EksDouble {
     /// Closes every connection, also in the middle of an answer. New ones are taken.
     pub fn cut_connections(&self) {
         self.world.cuts.send_replace(Cut::default());
+    }
+
+    /// Takes the API server away: every connection ends, watches, commands and forwarded ports in
+    /// progress too, and new ones are refused. Pods and their processes live on.
+    ///
+    /// # Panics
+    /// If it is away already, or its port cannot be kept.
+    pub async fn stop_api(&self) {
+        self.order(Order::Stop).await;
+    }
+
+    /// Brings the API server back at the same port, with all it knew. Watches may go on from any
+    /// version, as with a server that has a full history; with [`compact`](Self::compact) before,
+    /// they are told 410, as by one that has just begun to watch.
+    ///
+    /// # Panics
+    /// If it is not away.
+    pub async fn start_api(&self) {
+        self.order(Order::Start).await;
+    }
+
+    /// Takes the API server away for so long; returns when it is back.
+    ///
+    /// # Panics
+    /// If it is away already, or its port cannot be kept.
+    pub async fn restart_api(&self, down: Duration) {
+        self.stop_api().await;
+        sleep(down).await;
+        self.start_api().await;
+    }
+
+    async fn order(&self, order: impl FnOnce(oneshot::Sender<io::Result<()>>) -> Order) {
+        let (sender, done) = oneshot::channel();
+        self.orders.send(order(sender)).await.expect("the server is there");
+        done.await.expect("the server answers").expect("the server can do so now");
     }
 
     /// Forgets what happened so far: a watch from a version before now is told 410.

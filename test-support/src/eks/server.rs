@@ -1,6 +1,7 @@
 //! The HTTP server.
 
 use std::convert::Infallible;
+use std::future::pending;
 use std::io;
 use std::sync::Arc;
 
@@ -11,40 +12,124 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::dispatch::{Reply, answer};
-use super::state::{Cuts, World};
+use super::state::{Cut, Cuts, World};
 use crate::random;
+
+/// How many connections may wait to be accepted.
+const BACKLOG: u32 = 1024;
 
 type Answer = Response<BoxBody<Bytes, io::Error>>;
 
+/// What the server is to do beside serving; answered when it is done.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// Close every connection and take no new ones.
+    Stop(oneshot::Sender<io::Result<()>>),
+    /// Go on.
+    Start(oneshot::Sender<io::Result<()>>),
+}
+
+/// The port of the double.
+enum Door {
+    Open(TcpListener),
+    /// Nobody listens, so that connections are refused, but the port is not anybody else's either.
+    Shut(TcpSocket),
+    /// The port is lost to somebody else.
+    Lost,
+}
+
 /// Serves for ever. Aborting the task it runs in closes every connection.
-pub(super) async fn serve(listener: TcpListener, world: Arc<World>) -> Infallible {
+pub(super) async fn serve(
+    listener: TcpListener,
+    world: Arc<World>,
+    mut orders: mpsc::Receiver<Order>,
+) -> Infallible {
     let mut connections = JoinSet::new();
+    let mut door = Door::Open(listener);
     loop {
-        if let Ok((stream, _)) = listener.accept().await {
-            let world = Arc::clone(&world);
-            // From here on, so that a cut right after the accept counts.
-            let mut cuts = world.cuts.subscribe();
-            connections.spawn(async move {
-                let session_cuts = cuts.clone();
-                let service = service_fn(move |request| {
-                    let (world, cuts) = (Arc::clone(&world), session_cuts.clone());
-                    async move { respond(&world, request, cuts).await }
-                });
-                let connection = http1::Builder::new()
-                    .serve_connection(TokioIo::new(stream), service)
-                    .with_upgrades();
-                tokio::select! {
-                    // A client that goes away is no concern of the server.
-                    _ = connection => {}
-                    _ = cuts.changed() => {}
+        tokio::select! {
+            stream = accept(&door) => {
+                connections.spawn(connection(Arc::clone(&world), stream));
+            }
+            Some(order) = orders.recv() => {
+                let (answer, done);
+                match order {
+                    Order::Stop(when_done) => {
+                        answer = when_done;
+                        (door, done) = shut(&world, door);
+                        connections.shutdown().await;
+                        world.cuts.send_replace(Cut { server_gone: true });
+                    }
+                    Order::Start(when_done) => {
+                        answer = when_done;
+                        (door, done) = open(door);
+                    }
                 }
-            });
+                // Whoever asked may have gone.
+                let _ = answer.send(done);
+            }
         }
         while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn accept(door: &Door) -> TcpStream {
+    let Door::Open(listener) = door else { return pending().await };
+    loop {
+        if let Ok((stream, _)) = listener.accept().await {
+            return stream;
+        }
+    }
+}
+
+fn shut(world: &World, door: Door) -> (Door, io::Result<()>) {
+    if !matches!(door, Door::Open(_)) {
+        return (door, Err(io::Error::other("the server is stopped already")));
+    }
+    drop(door);
+    let taken = TcpSocket::new_v4().and_then(|socket| {
+        socket.set_reuseaddr(true)?;
+        socket.bind(world.at)?;
+        Ok(socket)
+    });
+    match taken {
+        Ok(socket) => (Door::Shut(socket), Ok(())),
+        Err(error) => (Door::Lost, Err(error)),
+    }
+}
+
+fn open(door: Door) -> (Door, io::Result<()>) {
+    match door {
+        Door::Shut(socket) => match socket.listen(BACKLOG) {
+            Ok(listener) => (Door::Open(listener), Ok(())),
+            Err(error) => (Door::Lost, Err(error)),
+        },
+        door => (door, Err(io::Error::other("the server is not stopped"))),
+    }
+}
+
+/// Serves one connection until it ends or is cut.
+fn connection(world: Arc<World>, stream: TcpStream) -> impl Future<Output = ()> {
+    // From here on, so that a cut right after the accept counts.
+    let mut cuts = world.cuts.subscribe();
+    async move {
+        let session_cuts = cuts.clone();
+        let service = service_fn(move |request| {
+            let (world, cuts) = (Arc::clone(&world), session_cuts.clone());
+            async move { respond(&world, request, cuts).await }
+        });
+        let connection =
+            http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades();
+        tokio::select! {
+            // A client that goes away is no concern of the server.
+            _ = connection => {}
+            _ = cuts.changed() => {}
+        }
     }
 }
 

@@ -21,8 +21,8 @@ pub struct StreamOptions {
     pub lost_output: Option<LostOutput>,
     /// After the status and the close frame the server waits until the client has closed the
     /// connection too. Otherwise it closes at once, and what the client has not received by then
-    /// is lost if the client still sends something: API servers do so up to Kubernetes 1.36 (the
-    /// remark at `finish` in apiserver's `pkg/util/proxy/websocket.go`).
+    /// is lost if the client still sends something. API servers did so before they learnt to wait
+    /// (the remark at `finish` in apiserver's `pkg/util/proxy/websocket.go`).
     pub waits_for_close: bool,
 }
 

@@ -1,9 +1,10 @@
 //! Finding the program of a command, and starting it as a container runtime does.
 
+use std::env;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A command that becomes the leader of a session of its own, as runc makes every process it
@@ -18,9 +19,16 @@ pub(super) fn in_new_session(
 ) -> Result<Command, String> {
     let Some(program) = words.first() else { return Err("no command specified".to_owned()) };
     find(program, search_path, directory)?;
-    let mut command = Command::new("setsid");
+    let mut command = Command::new(setsid());
     command.arg("--").args(words);
     Ok(command)
+}
+
+/// Where setsid(1) is. A container's own `PATH` need not lead there.
+fn setsid() -> PathBuf {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut places = env::split_paths(&path).map(|place| place.join("setsid"));
+    places.find(|place| place.is_file()).unwrap_or_else(|| "setsid".into())
 }
 
 /// Whether execve(2) would take it, as Go's `exec.LookPath` answers, which runc asks.

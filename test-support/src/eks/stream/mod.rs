@@ -5,6 +5,7 @@
 //! the kubelet then, so that the kubelet's refusal comes in the status channel.
 
 mod exec;
+mod forward;
 mod handshake;
 mod input;
 mod output;
@@ -22,8 +23,9 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use self::exec::Exec;
+use self::forward::Forward;
 use self::handshake::Handshake;
-use self::wire::Wire;
+use self::wire::{Incoming, Wire};
 use super::call::{Call, Stream, Target};
 use super::dispatch;
 use super::faults::Trouble;
@@ -34,7 +36,13 @@ use super::state::{Cuts, World};
 #[derive(Debug)]
 pub(super) struct Upgrade {
     headers: Vec<(&'static str, String)>,
-    work: Exec,
+    work: Work,
+}
+
+#[derive(Debug)]
+enum Work {
+    Exec(Box<Exec>),
+    Forward(Forward),
 }
 
 /// Decides about a call; nothing has started yet.
@@ -45,13 +53,17 @@ pub(super) fn open(world: &Arc<World>, call: &Call, parts: &Parts) -> Result<Upg
     check_create(world, call, name)?;
     let pod = target::find(world, namespace, name)?;
     let handshake = Handshake::read(parts);
-    match stream {
+    let (work, accepted) = match stream {
         Stream::Exec => {
-            let (work, handshake) = exec::open(world, call, &pod, &handshake)?;
-            Ok(Upgrade { headers: handshake.headers(), work })
+            let (exec, accepted) = exec::open(world, call, &pod, &handshake)?;
+            (Work::Exec(Box::new(exec)), accepted)
         }
-        Stream::PortForward => Err(Refusal::no_such_path()),
-    }
+        Stream::PortForward => {
+            let (forward, accepted) = forward::open(world, call, &pod, &handshake)?;
+            (Work::Forward(forward), accepted)
+        }
+    };
+    Ok(Upgrade { headers: accepted.headers(), work })
 }
 
 /// Whether the caller may create what a WebSocket only gets. In `ensureAuthorizedForVerb` of the
@@ -93,5 +105,16 @@ impl Upgrade {
     pub(super) fn run_unheard(self, world: &Arc<World>) {
         let task = tokio::spawn(async move { self.work.run(&Wire::lost(), None).await });
         world.memory().tasks.push(task.abort_handle());
+    }
+}
+
+impl Work {
+    async fn run(self, wire: &Wire, incoming: Option<Incoming>) {
+        match (self, incoming) {
+            (Self::Exec(exec), incoming) => exec.run(wire, incoming).await,
+            (Self::Forward(forward), Some(incoming)) => forward.run(wire, incoming).await,
+            // Without a connection there is nothing to forward.
+            (Self::Forward(_), None) => {}
+        }
     }
 }

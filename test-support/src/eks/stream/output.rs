@@ -7,7 +7,7 @@ use super::wire::{Lost, Wire};
 use crate::eks::LostOutput;
 
 /// As much as Go's `io.Copy` takes at a time.
-const PART: usize = 32 * 1024;
+pub(super) const PART: usize = 32 * 1024;
 
 /// Passes a stream on until its end. Once nobody is there, the stream meets its fate: one that
 /// stalls comes back, to be kept open.
