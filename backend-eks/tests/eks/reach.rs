@@ -1,6 +1,7 @@
 //! The conformance suite of transports through the cluster's API, against the double.
 
 mod exec {
+    use std::path::PathBuf;
     use std::sync::Arc;
 
     use fargate_backend_eks::{ClusterAccess, Connect, PodExec};
@@ -29,12 +30,52 @@ mod exec {
         }
     }
 
-    fn stranger_kubeconfig(double: &EksDouble) -> std::path::PathBuf {
+    fn stranger_kubeconfig(double: &EksDouble) -> PathBuf {
         let known = double.kubeconfig();
         let text = std::fs::read_to_string(&known).expect("a kubeconfig");
         let file = known.with_file_name("stranger");
         std::fs::write(&file, text.replace(double.token(), "nobody")).expect("it is written");
         file
+    }
+
+    fargate_core::transport_conformance!(factory);
+}
+
+mod port_forward {
+    use std::sync::Arc;
+
+    use fargate_backend_eks::{Connect, PodPorts};
+    use fargate_core::testkit::{ANOTHER_HOST_KEY, TransportBench};
+    use fargate_core::{TaskLauncher, TaskSpec};
+    use fargate_ssh_transport::{SshConfig, SshExec, SshKey};
+    use fargate_test_support::eks::{EksDouble, EksOptions};
+
+    use crate::bench;
+
+    async fn factory() -> TransportBench {
+        let double = EksDouble::start(EksOptions::default()).await;
+        let mut config = bench::config_for(&double);
+        config.connect = Connect::PortForward;
+        let launcher = bench::launcher_with(config.clone()).await;
+        let key = SshKey::generate().expect("a key");
+        let mut spec: TaskSpec = bench::spec();
+        spec.authorized_key = key.public_line("conformance").expect("a line");
+        let task = launcher.launch(&spec).await.expect("a pod");
+        let running = bench::status_until(&launcher, &task, |status| status.endpoint().is_some());
+        let endpoint = running.await.endpoint().cloned().expect("an endpoint");
+        let ports = Arc::new(PodPorts::new(config));
+        let exec = |key| {
+            let ports = Arc::clone(&ports);
+            Arc::new(SshExec::new(SshConfig::default(), key).through(ports))
+        };
+        TransportBench {
+            exec: exec(key),
+            stranger: exec(SshKey::generate().expect("a key")),
+            endpoint,
+            another_identity: ANOTHER_HOST_KEY.to_owned(),
+            names_signals: true,
+            guard: Box::new(double),
+        }
     }
 
     fargate_core::transport_conformance!(factory);

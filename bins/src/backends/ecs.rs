@@ -3,24 +3,11 @@
 use std::sync::Arc;
 
 use fargate_backend_ecs::{AssumeRole, CapacityProvider, EcsConfig, EcsLauncher};
-use fargate_core::job::{Credential, JobBackend};
-use fargate_core::{Pace, RemoteExec, Result, TaskLauncher, async_trait};
+use fargate_core::{Pace, Result, TaskLauncher, async_trait};
 
 use super::contradiction;
-use super::way_in::WayIn;
+use super::joined::Tasks;
 use crate::config::{Settings, keys};
-
-#[derive(Debug)]
-pub(super) struct EcsBackend {
-    config: EcsConfig,
-    way_in: WayIn,
-}
-
-impl EcsBackend {
-    pub(super) fn new(settings: &Settings) -> Result<Self> {
-        Ok(Self { config: ecs_config(settings)?, way_in: WayIn::new(settings) })
-    }
-}
 
 /// What prepare is about to do.
 pub(super) fn describe(settings: &Settings) -> String {
@@ -34,17 +21,9 @@ pub(super) fn describe(settings: &Settings) -> String {
 }
 
 #[async_trait]
-impl JobBackend for EcsBackend {
+impl Tasks for EcsConfig {
     async fn launcher(&self) -> Result<Arc<dyn TaskLauncher>> {
-        Ok(Arc::new(EcsLauncher::connect(self.config.clone()).await?))
-    }
-
-    fn new_credential(&self) -> Result<Credential> {
-        self.way_in.new_credential()
-    }
-
-    fn exec(&self, credential: &Credential) -> Result<Arc<dyn RemoteExec>> {
-        self.way_in.exec(credential)
+        Ok(Arc::new(EcsLauncher::connect(self.clone()).await?))
     }
 
     fn pace(&self) -> Pace {
@@ -52,7 +31,7 @@ impl JobBackend for EcsBackend {
     }
 }
 
-fn ecs_config(settings: &Settings) -> Result<EcsConfig> {
+pub(super) fn config(settings: &Settings) -> Result<EcsConfig> {
     let needed = |key: &str| settings.owned(key).unwrap_or_default();
     let mut config = EcsConfig::new(needed(keys::CLUSTER), needed(keys::TASK_DEFINITION));
     config.region = settings.owned(keys::REGION);

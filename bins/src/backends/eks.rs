@@ -2,25 +2,15 @@
 
 use std::sync::Arc;
 
-use fargate_backend_eks::{AssumeRole, ClusterAccess, EksConfig, EksLauncher};
-use fargate_core::job::{Credential, JobBackend};
-use fargate_core::{Pace, RemoteExec, Result, TaskLauncher, async_trait};
+use fargate_backend_eks::{
+    AssumeRole, ClusterAccess, Connect, EksConfig, EksLauncher, PodExec, PodPorts,
+};
+use fargate_core::{Pace, Result, TaskLauncher, async_trait};
 
 use super::contradiction;
+use super::joined::Tasks;
 use super::way_in::WayIn;
 use crate::config::{Settings, keys};
-
-#[derive(Debug)]
-pub(super) struct EksBackend {
-    config: EksConfig,
-    way_in: WayIn,
-}
-
-impl EksBackend {
-    pub(super) fn new(settings: &Settings) -> Result<Self> {
-        Ok(Self { config: config(settings)?, way_in: WayIn::new(settings) })
-    }
-}
 
 /// What prepare is about to do.
 pub(super) fn describe(settings: &Settings) -> String {
@@ -40,17 +30,9 @@ pub(super) fn describe(settings: &Settings) -> String {
 }
 
 #[async_trait]
-impl JobBackend for EksBackend {
+impl Tasks for EksConfig {
     async fn launcher(&self) -> Result<Arc<dyn TaskLauncher>> {
-        Ok(Arc::new(EksLauncher::connect(self.config.clone()).await?))
-    }
-
-    fn new_credential(&self) -> Result<Credential> {
-        self.way_in.new_credential()
-    }
-
-    fn exec(&self, credential: &Credential) -> Result<Arc<dyn RemoteExec>> {
-        self.way_in.exec(credential)
+        Ok(Arc::new(EksLauncher::connect(self.clone()).await?))
     }
 
     fn pace(&self) -> Pace {
@@ -58,7 +40,7 @@ impl JobBackend for EksBackend {
     }
 }
 
-fn config(settings: &Settings) -> Result<EksConfig> {
+pub(super) fn config(settings: &Settings) -> Result<EksConfig> {
     let needed = |key: &str| settings.owned(key).unwrap_or_default();
     let mut config =
         EksConfig::new(access(settings)?, needed(keys::EKS_NAMESPACE), needed(keys::EKS_IMAGE));
@@ -72,6 +54,7 @@ fn config(settings: &Settings) -> Result<EksConfig> {
     config.node_selector = settings.text_map(keys::EKS_NODE_SELECTOR);
     config.priority_class = settings.owned(keys::EKS_PRIORITY_CLASS);
     config.pod_template = settings.path(keys::EKS_POD_TEMPLATE);
+    config.connect = connect(settings);
     config.ssh_user = settings.owned(keys::SSH_USERNAME).unwrap_or(config.ssh_user);
     if let Some(port) = settings.number(keys::SSH_PORT).and_then(|port| u16::try_from(port).ok()) {
         config.ssh_port = port;
@@ -81,6 +64,25 @@ fn config(settings: &Settings) -> Result<EksConfig> {
     }
     config.check()?;
     Ok(config)
+}
+
+/// The way into a pod.
+pub(super) fn way_in(settings: &Settings, config: &EksConfig) -> WayIn {
+    match config.connect {
+        Connect::Exec => WayIn::PodExec(PodExec::new(config.clone())),
+        Connect::PortForward => {
+            WayIn::ssh(settings).through(Arc::new(PodPorts::new(config.clone())))
+        }
+        _ => WayIn::ssh(settings),
+    }
+}
+
+fn connect(settings: &Settings) -> Connect {
+    match settings.text(keys::EKS_CONNECT) {
+        Some("port-forward") => Connect::PortForward,
+        Some("exec") => Connect::Exec,
+        _ => Connect::Ssh,
+    }
 }
 
 /// One of the three ways to a cluster.

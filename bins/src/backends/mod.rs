@@ -2,6 +2,7 @@
 
 mod ecs;
 mod eks;
+mod joined;
 mod local;
 mod way_in;
 
@@ -10,9 +11,8 @@ use std::sync::Arc;
 use fargate_core::job::JobBackend;
 use fargate_core::{Error, ErrorKind, Result};
 
-use self::ecs::EcsBackend;
-use self::eks::EksBackend;
-use self::local::LocalBackend;
+use self::joined::Joined;
+use self::way_in::WayIn;
 use crate::config::{Settings, keys};
 
 /// The backend the settings choose.
@@ -21,9 +21,13 @@ use crate::config::{Settings, keys};
 /// `InvalidConfig` when the settings contradict each other.
 pub fn open(settings: &Settings) -> Result<Arc<dyn JobBackend>> {
     Ok(match settings.text(keys::BACKEND) {
-        Some("local") => Arc::new(LocalBackend::new(settings)?),
-        Some("eks") => Arc::new(EksBackend::new(settings)?),
-        _ => Arc::new(EcsBackend::new(settings)?),
+        Some("local") => Joined::new(local::config(settings)?, WayIn::ssh(settings)),
+        Some("eks") => {
+            let config = eks::config(settings)?;
+            let way_in = eks::way_in(settings, &config);
+            Joined::new(config, way_in)
+        }
+        _ => Joined::new(ecs::config(settings)?, WayIn::ssh(settings)),
     })
 }
 

@@ -3,21 +3,33 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use fargate_backend_eks::PodExec;
 use fargate_core::job::{Credential, SecretText};
+use fargate_core::transport::Dial;
 use fargate_core::{Error, ErrorKind, RemoteExec, Result};
 use fargate_ssh_transport::{SshConfig, SshExec, SshKey};
 
 use crate::config::{Settings, keys};
 
+/// How scripts come into a task.
+#[derive(Debug)]
+pub(super) enum WayIn {
+    Ssh(Ssh),
+    /// The cluster's API lets whoever may use it in.
+    PodExec(PodExec),
+}
+
 /// SSH with a key per job, or with the operator's own.
 #[derive(Debug)]
-pub(super) struct WayIn {
+pub(super) struct Ssh {
     config: SshConfig,
     key_file: Option<PathBuf>,
+    /// The way to SSH servers that TCP does not reach.
+    dialer: Option<Arc<dyn Dial>>,
 }
 
 impl WayIn {
-    pub(super) fn new(settings: &Settings) -> Self {
+    pub(super) fn ssh(settings: &Settings) -> Self {
         let mut config = SshConfig::default();
         if let Some(timeout) = settings.duration(keys::SSH_CONNECT_TIMEOUT) {
             config.connect_timeout = timeout;
@@ -25,10 +37,34 @@ impl WayIn {
         if let Some(interval) = settings.duration(keys::SSH_KEEP_ALIVE) {
             config.keepalive_interval = interval;
         }
-        Self { config, key_file: settings.path(keys::SSH_PRIVATE_KEY) }
+        Self::Ssh(Ssh { config, key_file: settings.path(keys::SSH_PRIVATE_KEY), dialer: None })
+    }
+
+    /// The same through `dialer`, where it is SSH.
+    pub(super) fn through(mut self, dialer: Arc<dyn Dial>) -> Self {
+        if let Self::Ssh(ssh) = &mut self {
+            ssh.dialer = Some(dialer);
+        }
+        self
     }
 
     pub(super) fn new_credential(&self) -> Result<Credential> {
+        match self {
+            Self::Ssh(ssh) => ssh.new_credential(),
+            Self::PodExec(_) => Ok(Credential { public: String::new(), private: None }),
+        }
+    }
+
+    pub(super) fn exec(&self, credential: &Credential) -> Result<Arc<dyn RemoteExec>> {
+        Ok(match self {
+            Self::Ssh(ssh) => Arc::new(ssh.exec(credential)?),
+            Self::PodExec(pods) => Arc::new(pods.clone()),
+        })
+    }
+}
+
+impl Ssh {
+    fn new_credential(&self) -> Result<Credential> {
         let comment = "gitlab-job";
         Ok(match &self.key_file {
             Some(_) => Credential { public: self.own_key()?.public_line(comment)?, private: None },
@@ -40,12 +76,16 @@ impl WayIn {
         })
     }
 
-    pub(super) fn exec(&self, credential: &Credential) -> Result<Arc<dyn RemoteExec>> {
+    fn exec(&self, credential: &Credential) -> Result<SshExec> {
         let key = match &credential.private {
             Some(private) => SshKey::from_private_pem(private.expose())?,
             None => self.own_key()?,
         };
-        Ok(Arc::new(SshExec::new(self.config.clone(), key)))
+        let exec = SshExec::new(self.config.clone(), key);
+        Ok(match &self.dialer {
+            Some(dialer) => exec.through(Arc::clone(dialer)),
+            None => exec,
+        })
     }
 
     fn own_key(&self) -> Result<SshKey> {

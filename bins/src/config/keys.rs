@@ -109,6 +109,7 @@ keys! {
     EKS_IN_CLUSTER = "EKS.InCluster", Kind::Flag, None;
     EKS_NAMESPACE = "EKS.Namespace", Kind::Text, None;
     EKS_IMAGE = "EKS.Image", Kind::Text, None;
+    EKS_CONNECT = "EKS.Connect", Kind::Word(&["ssh", "port-forward", "exec"]), Some("\"ssh\"");
     EKS_SERVICE_ACCOUNT = "EKS.ServiceAccount", Kind::Text, None;
     EKS_LABELS = "EKS.Labels", Kind::TextMap, None;
     EKS_ANNOTATIONS = "EKS.Annotations", Kind::TextMap, None;

@@ -46,6 +46,9 @@ fn line(event: &JobEvent<'_>) -> Option<String> {
         JobEvent::Address { endpoint: Endpoint::Ssh { host, port, .. }, after } => {
             format!("Address {host}:{port} ({})", seconds(*after))
         }
+        JobEvent::Address { endpoint: Endpoint::Forwarded { port, .. }, after } => {
+            format!("Port {port} through the cluster's API ({})", seconds(*after))
+        }
         JobEvent::Ready { after, .. } => format!("Ready for commands ({})", seconds(*after)),
         JobEvent::StillWaiting(error) => format!("Still trying: {}", error.report()),
         JobEvent::Trouble(error) => format!("WARNING: {}", error.report()),

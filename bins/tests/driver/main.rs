@@ -7,6 +7,7 @@ mod command_line;
 mod configurations;
 mod crashes;
 mod eks;
+mod eks_reach;
 mod faults;
 mod fifty;
 mod harness;

@@ -1,0 +1,149 @@
+//! Jobs in pods over each way into them.
+
+use std::fs;
+use std::path::Path;
+
+use fargate_test_support::binaries;
+use fargate_test_support::ecs::TaskProgram;
+use fargate_test_support::eks::{EksDouble, EksOptions, PodEnd};
+use rustix::process::Signal;
+
+use crate::harness::{BUILD_FAILURE, Host, Job, SYSTEM_FAILURE, alive, ended, eventually, signal};
+use crate::jobs::whole_job;
+
+/// A double whose pods run `program`, and a host that reaches them by `way`.
+async fn reached_by(way: &str, program: TaskProgram) -> (EksDouble, Host) {
+    let double = EksDouble::start(EksOptions { program, ..EksOptions::default() }).await;
+    let host = Host::eks(&double);
+    connect_by(&host, way);
+    (double, host)
+}
+
+fn connect_by(host: &Host, way: &str) {
+    let file = host.directory.path().join("fargate.toml");
+    let text = fs::read_to_string(&file).expect("a configuration");
+    let old =
+        text.lines().find(|line| line.starts_with("  Connect")).map(|line| format!("{line}\n"));
+    let text = old.map_or(text.clone(), |old| text.replace(&old, ""));
+    let text = text.replace("[EKS]\n", &format!("[EKS]\n  Connect = \"{way}\"\n"));
+    fs::write(&file, text).expect("it is written");
+}
+
+/// Starts a script that touches a file once it runs, and waits for that.
+async fn started(job: &Job<'_>, body: &str) -> tokio::process::Child {
+    let up = job.directory.path().join("up");
+    let script = job.start_script(&format!("touch {}; {body}", up.display()), "build_script");
+    eventually("the start of the script", || up.exists()).await;
+    script
+}
+
+fn pid_in(file: &Path) -> u32 {
+    fs::read_to_string(file).expect("a process id").trim().parse().expect("a number")
+}
+
+#[tokio::test]
+async fn a_whole_job_by_exec_in_an_image_without_an_ssh_server() {
+    let (double, host) = reached_by("exec", TaskProgram::Command).await;
+    whole_job(&host).await;
+    eventually("the end of every pod", || double.running() == 0).await;
+    let pod = double.pods().remove(0);
+    assert!(!pod.json.to_string().contains("SSH_PUBLIC_KEY"), "nobody logs in: {}", pod.json);
+}
+
+#[tokio::test]
+async fn a_whole_job_by_port_forward() {
+    let (double, host) = reached_by("port-forward", TaskProgram::Sshd).await;
+    whole_job(&host).await;
+    eventually("the end of every pod", || double.running() == 0).await;
+    assert!(double.calls()["get pods/portforward"] > 1, "{:?}", double.calls());
+}
+
+#[tokio::test]
+async fn a_whole_job_by_port_forward_with_the_agent_in_the_pod() {
+    let (double, host) = reached_by("port-forward", TaskProgram::Agent(binaries::agent())).await;
+    whole_job(&host).await;
+    eventually("the end of every pod", || double.running() == 0).await;
+}
+
+#[tokio::test]
+async fn a_failing_script_is_a_build_failure_over_every_way() {
+    for (way, program) in [
+        ("ssh", TaskProgram::Sshd),
+        ("port-forward", TaskProgram::Sshd),
+        ("exec", TaskProgram::Command),
+    ] {
+        let (_double, host) = reached_by(way, program).await;
+        let job = host.job();
+        job.prepare().await.ok();
+        job.script("echo out; echo err >&2; exit 42", "build_script")
+            .await
+            .failed_as(BUILD_FAILURE)
+            .says("err");
+        assert_eq!(job.exit_code().expect(way).lines().next(), Some("42"), "{way}");
+        job.cleanup().await.ok();
+    }
+}
+
+#[tokio::test]
+async fn an_eviction_is_named_over_every_way() {
+    for (way, program) in [("port-forward", TaskProgram::Sshd), ("exec", TaskProgram::Command)] {
+        let (double, host) = reached_by(way, program).await;
+        let job = host.job();
+        job.prepare().await.ok();
+        let script = started(&job, "sleep 3600").await;
+        double.end_pod(&double.pods()[0].name, PodEnd::evicted()).await;
+        ended(script).await.failed_as(SYSTEM_FAILURE).says("Evicted");
+        assert_eq!(job.exit_code(), None, "{way}");
+        job.cleanup().await.ok();
+    }
+}
+
+#[tokio::test]
+async fn a_cancelled_job_by_exec_ends_its_processes_and_keeps_the_pod() {
+    let (double, host) = reached_by("exec", TaskProgram::Command).await;
+    let job = host.job();
+    job.prepare().await.ok();
+    let file = job.directory.path().join("pid");
+    let body = format!("sleep 3600 & echo $! >{}; wait", file.display());
+    let script = started(&job, &body).await;
+    eventually("the process id", || fs::read_to_string(&file).is_ok_and(|id| id.ends_with('\n')))
+        .await;
+    let pid = pid_in(&file);
+    signal(&script, Signal::TERM);
+    ended(script).await.failed_as(SYSTEM_FAILURE);
+    eventually("the end of the script's process", || !alive(pid)).await;
+    job.script("echo after", "after_script").await.ok();
+    assert_eq!(double.running(), 1);
+    job.cleanup().await.ok();
+}
+
+#[tokio::test]
+async fn an_image_without_a_shell_is_named_in_prepare() {
+    let (double, host) = reached_by("exec", TaskProgram::Command).await;
+    let template = host.directory.path().join("pod.yaml");
+    let pod = "kind: Pod\nspec:\n  containers:\n  - name: ci-coordinator\n    \
+               command: [/bin/sleep, \"3600\"]\n    env: [{name: PATH, value: /nowhere}]\n";
+    fs::write(&template, pod).expect("it is written");
+    connect_by(&host, &format!("exec\"\n  PodTemplate = \"{}", template.display()));
+    let job = host.job();
+    job.prepare().await.failed_as(SYSTEM_FAILURE).says("its image has no shell").says("busybox");
+    eventually("the end of every pod", || double.running() == 0).await;
+    job.cleanup().await.ok();
+}
+
+#[tokio::test]
+async fn a_port_nobody_listens_on_is_named() {
+    let (_double, host) = reached_by("port-forward", TaskProgram::Command).await;
+    let template = host.directory.path().join("pod.yaml");
+    let pod = "kind: Pod\nspec:\n  containers:\n  - name: ci-coordinator\n    \
+               command: [sleep, \"3600\"]\n";
+    fs::write(&template, pod).expect("it is written");
+    let more = format!("port-forward\"\n  PodTemplate = \"{}", template.display());
+    connect_by(&host, &more);
+    let file = host.directory.path().join("fargate.toml");
+    let text = fs::read_to_string(&file).expect("a configuration");
+    fs::write(&file, format!("{text}[Fargate]\n  StartTimeout = \"5s\"\n")).expect("written");
+    let job = host.job();
+    job.prepare().await.failed_as(SYSTEM_FAILURE).says("connection refused");
+    job.cleanup().await.ok();
+}
