@@ -2,9 +2,10 @@
 
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types::{Task, TaskField};
+use fargate_aws_access::from_sdk;
 use fargate_core::{Result, TaskSpec};
 
-use crate::error::{DESCRIBE, LIST, from_sdk};
+use crate::error::{DESCRIBE, LIST};
 use crate::run_task::PUBLIC_KEY;
 use crate::status::ending;
 use crate::tags::key_of;

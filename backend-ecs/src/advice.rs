@@ -1,20 +1,19 @@
-//! What to do about a refusal.
+//! What to do about a refusal by ECS or EC2.
 
 use fargate_core::ErrorKind;
 
-/// A remedy for a refusal of `action` (an IAM action such as `ecs:RunTask`).
-pub(crate) fn advice(kind: ErrorKind, message: &str, action: &str) -> Option<String> {
+/// A remedy for a refusal of `action` (an IAM action such as `ecs:RunTask`), where it is not the
+/// same for every AWS service.
+pub(crate) fn own_advice(kind: ErrorKind, message: &str, action: &str) -> Option<String> {
     let text = message.to_ascii_lowercase();
     let says = |part: &str| text.contains(part);
     let hint = match kind {
-        ErrorKind::PermissionDenied => return Some(permission(message, action)),
-        ErrorKind::Unauthenticated => {
-            "renew the AWS credentials of the driver (instance role, environment or profile) and \
-             check the clock of this machine"
+        ErrorKind::PermissionDenied if action == "iam:PassRole" => {
+            "allow iam:PassRole on the task's task role and execution role to the driver"
         }
-        ErrorKind::Throttled => {
-            "the account's API rate is used up; start fewer jobs at once or ask AWS for a higher \
-             quota"
+        ErrorKind::PermissionDenied if action == "ec2:DescribeNetworkInterfaces" => {
+            "allow ec2:DescribeNetworkInterfaces to the driver, or set UsePublicIP = false to \
+             connect to the private address"
         }
         ErrorKind::Capacity if says("vcpu") || says("limit") => {
             "raise the account's Fargate vCPU quota (Service Quotas), or let fewer jobs run at once"
@@ -53,44 +52,23 @@ pub(crate) fn advice(kind: ErrorKind, message: &str, action: &str) -> Option<Str
     Some(hint.to_owned())
 }
 
-fn permission(message: &str, action: &str) -> String {
-    let action = denied_action(message).unwrap_or(action);
-    match action {
-        "iam:PassRole" => {
-            "allow iam:PassRole on the task's task role and execution role to the driver".to_owned()
-        }
-        "ec2:DescribeNetworkInterfaces" => {
-            "allow ec2:DescribeNetworkInterfaces to the driver, or set UsePublicIP = false to \
-             connect to the private address"
-                .to_owned()
-        }
-        "sts:AssumeRole" => {
-            "let the role's trust policy name the driver, and allow sts:AssumeRole to the driver"
-                .to_owned()
-        }
-        _ => format!("allow {action} to the driver's role or user"),
-    }
-}
-
-/// The action AWS names in "… is not authorized to perform: ecs:RunTask on resource …".
-pub(crate) fn denied_action(message: &str) -> Option<&str> {
-    let (_, after) = message.split_once("is not authorized to perform: ")?;
-    after.split([' ', ',']).next().filter(|action| action.contains(':'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::{LOOK_UP, RUN_TASK, STOP};
 
     #[test]
-    fn the_denied_action_is_the_one_aws_names() {
+    fn a_missing_right_names_the_action_and_on_what() {
         let message = "User: arn:aws:iam::1:user/ci is not authorized to perform: iam:PassRole on \
                        resource: arn:aws:iam::1:role/task because no policy allows it";
-        assert_eq!(denied_action(message), Some("iam:PassRole"));
-        let hint = advice(ErrorKind::PermissionDenied, message, "ecs:RunTask").unwrap();
-        assert!(hint.contains("iam:PassRole"), "{hint}");
-        let hint = advice(ErrorKind::PermissionDenied, "denied", "ecs:StopTask").unwrap();
-        assert!(hint.contains("ecs:StopTask"), "{hint}");
+        for (call, message, words) in [
+            (RUN_TASK, message, "execution role"),
+            (LOOK_UP, "denied", "UsePublicIP"),
+            (STOP, "denied", "ecs:StopTask"),
+        ] {
+            let hint = call.advice(ErrorKind::PermissionDenied, message).unwrap();
+            assert!(hint.contains(words), "{hint}");
+        }
     }
 
     #[test]
@@ -111,7 +89,7 @@ mod tests {
             (K::PermissionDenied, "no", "ecs:RunTask"),
         ];
         for (kind, message, word) in table {
-            let hint = advice(kind, message, "ecs:RunTask").unwrap_or_default();
+            let hint = RUN_TASK.advice(kind, message).unwrap_or_default();
             assert!(hint.contains(word), "{message}: {hint}");
         }
     }

@@ -1,58 +1,13 @@
-//! AWS error codes as kinds.
+//! ECS's and EC2's own error codes as kinds.
 
 use fargate_core::ErrorKind;
 
-/// The kind of a refusal: by code, then by message where one code means several things, then by
-/// HTTP status.
+/// The kind of a refusal that not every AWS service knows: by code, and by message where one code
+/// means several things.
 ///
-/// Codes: the ECS and EC2 API references, their "Common Error Types", and STS's.
-pub(crate) fn kind_of(code: &str, message: &str, status: u16) -> ErrorKind {
-    match code {
-        "Throttling"
-        | "ThrottlingException"
-        | "ThrottledException"
-        | "RequestThrottled"
-        | "RequestThrottledException"
-        | "TooManyRequestsException"
-        | "RequestLimitExceeded"
-        | "BandwidthLimitExceeded"
-        | "SlowDown"
-        | "PriorRequestNotComplete"
-        | "EC2ThrottledException" => ErrorKind::Throttled,
-
-        "ServerException"
-        | "InternalError"
-        | "InternalFailure"
-        | "InternalServerError"
-        | "InternalServerException"
-        | "ServiceUnavailable"
-        | "ServiceUnavailableException"
-        | "Unavailable"
-        | "RequestTimeout"
-        | "RequestTimeoutException" => ErrorKind::Unavailable,
-
-        "AccessDenied"
-        | "AccessDeniedException"
-        | "UnauthorizedOperation"
-        | "NotAuthorized"
-        | "BlockedException"
-        | "Blocked"
-        | "OptInRequired" => ErrorKind::PermissionDenied,
-
-        "ExpiredToken"
-        | "ExpiredTokenException"
-        | "RequestExpired"
-        | "UnrecognizedClientException"
-        | "InvalidClientTokenId"
-        | "InvalidAccessKeyId"
-        | "InvalidSignatureException"
-        | "SignatureDoesNotMatch"
-        | "IncompleteSignature"
-        | "IncompleteSignatureException"
-        | "MissingAuthenticationToken"
-        | "MissingAuthenticationTokenException"
-        | "AuthFailure" => ErrorKind::Unauthenticated,
-
+/// Codes: the ECS and EC2 API references.
+pub(crate) fn own_kind(code: &str, message: &str) -> Option<ErrorKind> {
+    Some(match code {
         "ClusterNotFoundException"
         | "ServiceNotFoundException"
         | "TaskSetNotFoundException"
@@ -60,7 +15,6 @@ pub(crate) fn kind_of(code: &str, message: &str, status: u16) -> ErrorKind {
         | "DaemonNotFoundException"
         | "GatewayNotFoundException"
         | "NamespaceNotFoundException"
-        | "ResourceNotFoundException"
         | "TargetNotFoundException"
         | "InvalidNetworkInterfaceID.NotFound" => ErrorKind::NotFound,
 
@@ -81,12 +35,6 @@ pub(crate) fn kind_of(code: &str, message: &str, status: u16) -> ErrorKind {
 
         "PlatformUnknownException"
         | "PlatformTaskDefinitionIncompatibilityException"
-        | "ValidationException"
-        | "ValidationError"
-        | "MalformedQueryString"
-        | "MissingParameter"
-        | "InvalidParameterCombination"
-        | "InvalidParameterValue"
         | "InvalidNetworkInterfaceID.Malformed"
         | "InvalidSubnetID.NotFound"
         | "InvalidSubnetID.Malformed"
@@ -95,13 +43,11 @@ pub(crate) fn kind_of(code: &str, message: &str, status: u16) -> ErrorKind {
         | "InvalidSecurityGroupID.NotFound"
         | "InvalidSecurityGroupId.Malformed" => ErrorKind::InvalidConfig,
 
-        "UnsupportedFeatureException" | "UnknownOperationException" | "InvalidAction" => {
-            ErrorKind::Unsupported
-        }
+        "UnsupportedFeatureException" => ErrorKind::Unsupported,
 
         "ClientException" | "InvalidParameterException" => by_message(message),
-        _ => by_status(status),
-    }
+        _ => return None,
+    })
 }
 
 /// `ClientException` and `InvalidParameterException` cover everything from a typing error to a
@@ -127,21 +73,21 @@ fn by_message(message: &str) -> ErrorKind {
     }
 }
 
-fn by_status(status: u16) -> ErrorKind {
-    match status {
-        429 => ErrorKind::Throttled,
-        500..=599 => ErrorKind::Unavailable,
-        401 | 403 => ErrorKind::PermissionDenied,
-        404 => ErrorKind::NotFound,
-        _ => ErrorKind::Unexpected,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use ErrorKind as K;
 
+    use fargate_aws_access::{Refusal, refused};
+
     use super::*;
+    use crate::error::RUN_TASK;
+
+    /// With what holds for every service.
+    fn kind_of(code: &str, message: &str) -> ErrorKind {
+        let (code, message) = (code.to_owned(), message.to_owned());
+        let refusal = Refusal { code, message, status: 400, request_id: None };
+        refused(RUN_TASK, refusal).kind()
+    }
 
     #[test]
     fn every_code_of_the_ecs_api_has_a_kind_of_its_own_right() {
@@ -178,33 +124,13 @@ mod tests {
             ("TaskSetNotFoundException", K::NotFound),
             ("UnsupportedFeatureException", K::Unsupported),
             ("UpdateInProgressException", K::Conflict),
-            // Common error types of every AWS service, EC2's and STS's names for them.
-            ("ThrottlingException", K::Throttled),
-            ("Throttling", K::Throttled),
-            ("RequestLimitExceeded", K::Throttled),
-            ("TooManyRequestsException", K::Throttled),
-            ("InternalFailure", K::Unavailable),
-            ("ServiceUnavailable", K::Unavailable),
-            ("UnauthorizedOperation", K::PermissionDenied),
-            ("AccessDenied", K::PermissionDenied),
-            ("OptInRequired", K::PermissionDenied),
-            ("ExpiredTokenException", K::Unauthenticated),
-            ("ExpiredToken", K::Unauthenticated),
-            ("RequestExpired", K::Unauthenticated),
-            ("UnrecognizedClientException", K::Unauthenticated),
-            ("InvalidClientTokenId", K::Unauthenticated),
-            ("InvalidSignatureException", K::Unauthenticated),
-            ("SignatureDoesNotMatch", K::Unauthenticated),
-            ("MissingAuthenticationToken", K::Unauthenticated),
-            ("AuthFailure", K::Unauthenticated),
-            ("IncompleteSignature", K::Unauthenticated),
-            ("ValidationError", K::InvalidConfig),
+            // EC2's.
             ("InvalidSubnetID.NotFound", K::InvalidConfig),
             ("InvalidGroup.NotFound", K::InvalidConfig),
             ("InvalidNetworkInterfaceID.NotFound", K::NotFound),
         ];
         for (code, kind) in table {
-            assert_eq!(kind_of(code, "", 400), kind, "{code}");
+            assert_eq!(kind_of(code, ""), kind, "{code}");
         }
     }
 
@@ -224,22 +150,8 @@ mod tests {
         ];
         for (message, kind) in table {
             for code in ["ClientException", "InvalidParameterException"] {
-                assert_eq!(kind_of(code, message, 400), kind, "{code} {message}");
+                assert_eq!(kind_of(code, message), kind, "{code} {message}");
             }
-        }
-    }
-
-    #[test]
-    fn an_unknown_code_goes_by_its_http_status() {
-        for (status, kind) in [
-            (500, K::Unavailable),
-            (503, K::Unavailable),
-            (429, K::Throttled),
-            (403, K::PermissionDenied),
-            (404, K::NotFound),
-            (400, K::Unexpected),
-        ] {
-            assert_eq!(kind_of("BrandNewException", "", status), kind, "{status}");
         }
     }
 }

@@ -1,83 +1,19 @@
-//! The AWS clients: credentials, role, endpoint, retries and time limits.
+//! The AWS client: the settings' part in its configuration, and the region of a task.
 
-use std::time::Duration;
-
-use aws_config::identity::IdentityCache;
-use aws_config::sts::AssumeRoleProvider;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_config::Region;
 use aws_sdk_ecs::Client;
-use aws_smithy_async::time::SystemTimeSource;
-use aws_smithy_types::retry::RetryConfig;
-use aws_smithy_types::timeout::TimeoutConfig;
-use fargate_core::{Error, ErrorKind, Result};
+use fargate_aws_access::AwsAccess;
 
-use crate::config::{AssumeRole, EcsConfig};
-use crate::role::RoleProvider;
+use crate::config::EcsConfig;
 
-/// Reads the default chain: environment, profile, container or instance role.
-pub(crate) async fn load(config: &EcsConfig) -> SdkConfig {
-    let mut loader = aws_config::defaults(BehaviorVersion::latest());
-    if let Some(region) = &config.region {
-        loader = loader.region(Region::new(region.clone()));
-    }
-    loader.load().await
-}
-
-/// Lays the settings over what the environment gave.
-pub(crate) async fn configure(sdk: SdkConfig, config: &EcsConfig) -> Result<SdkConfig> {
-    let mut builder = sdk.into_builder();
-    if let Some(region) = &config.region {
-        builder.set_region(Region::new(region.clone()));
-    }
-    if let Some(url) = &config.endpoint_url {
-        builder.set_endpoint_url(Some(url.clone()));
-    }
-    builder.set_retry_config(Some(
-        RetryConfig::standard()
-            .with_max_attempts(config.pace.api_attempts.max(1))
-            .with_initial_backoff(config.pace.api_first_pause),
-    ));
-    // Without a limit a peer that accepts and stays silent holds the job for ever.
-    builder.set_timeout_config(Some(
-        TimeoutConfig::builder()
-            .connect_timeout(config.pace.api_timeout / 3)
-            .operation_attempt_timeout(config.pace.api_timeout)
-            .build(),
-    ));
-    // Slow credentials must be told from a slow answer: before the attempt's own limit nothing
-    // was sent.
-    let credentials_limit = config.pace.api_timeout * 4 / 5;
-    builder = builder.identity_cache(IdentityCache::lazy().load_timeout(credentials_limit).build());
-    let mut sdk = builder.build();
-    if sdk.time_source().is_none() {
-        // A configuration built by hand may have none, and taking a role needs one.
-        sdk = sdk.into_builder().time_source(SystemTimeSource::new()).build();
-    }
-    if sdk.region().is_none() {
-        return Err(Error::new(ErrorKind::InvalidConfig, "set up AWS", "no region is known")
-            .hint("set Region in [Fargate], or AWS_REGION"));
-    }
-    Ok(match &config.assume_role {
-        // Within that limit, so that the role is named.
-        Some(role) => assume(sdk, role, credentials_limit * 9 / 10).await,
-        None => sdk,
-    })
-}
-
-async fn assume(sdk: SdkConfig, role: &AssumeRole, limit: Duration) -> SdkConfig {
-    let mut provider = AssumeRoleProvider::builder(&role.arn)
-        .configure(&sdk)
-        .session_name(role.session_name.as_deref().unwrap_or("fargate-driver"));
-    if let Some(id) = &role.external_id {
-        provider = provider.external_id(id);
-    }
-    if !role.session_tags.is_empty() {
-        provider = provider.tags(role.session_tags.clone());
-    }
-    let provider = RoleProvider::new(&role.arn, provider.build().await, limit);
-    let provider = SharedCredentialsProvider::new(provider);
-    sdk.into_builder().credentials_provider(provider).build()
+/// What the settings lay over AWS's own configuration.
+pub(crate) fn access(config: &EcsConfig) -> AwsAccess {
+    let pace = &config.pace;
+    let mut access = AwsAccess::new(pace.api_attempts, pace.api_first_pause, pace.api_timeout);
+    access.region.clone_from(&config.region);
+    access.endpoint_url.clone_from(&config.endpoint_url);
+    access.assume_role.clone_from(&config.assume_role);
+    access
 }
 
 /// A client for `region`; the handle of a task may name another than the settings do now.
@@ -92,6 +28,8 @@ pub(crate) fn for_region(client: &Client, region: &str) -> Client {
 
 #[cfg(test)]
 mod tests {
+    use aws_config::BehaviorVersion;
+
     use super::*;
 
     #[test]

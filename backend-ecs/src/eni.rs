@@ -8,8 +8,6 @@ use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
-use aws_credential_types::Credentials;
-use aws_credential_types::provider::ProvideCredentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
 use aws_smithy_http_client::Connector;
@@ -21,10 +19,11 @@ use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use aws_types::service_config::ServiceConfigKey;
+use fargate_aws_access::{CredentialSource, Refusal, partition, refused, unanswered};
 use fargate_core::{Error, ErrorKind, Result};
 
 use crate::eni_answer;
-use crate::error::{LOOK_UP, Refusal, refused, unanswered};
+use crate::error::LOOK_UP;
 
 /// The API version of the query protocol, fixed since 2016.
 const API_VERSION: &str = "2016-11-15";
@@ -33,6 +32,7 @@ const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
 /// Looks up public addresses.
 pub(crate) struct Interfaces {
     sdk: SdkConfig,
+    credentials: CredentialSource,
     timeout: Duration,
     /// Made at the first use: it reads the system's certificates.
     connector: OnceLock<Connector>,
@@ -45,8 +45,8 @@ impl fmt::Debug for Interfaces {
 }
 
 impl Interfaces {
-    pub(crate) fn new(sdk: SdkConfig, timeout: Duration) -> Self {
-        Self { sdk, timeout, connector: OnceLock::new() }
+    pub(crate) fn new(sdk: SdkConfig, credentials: CredentialSource, timeout: Duration) -> Self {
+        Self { sdk, credentials, timeout, connector: OnceLock::new() }
     }
 
     /// The public IPv4 address of an interface; `None` while it has none.
@@ -95,7 +95,7 @@ impl Interfaces {
         let body = format!(
             "Action=DescribeNetworkInterfaces&Version={API_VERSION}&NetworkInterfaceId.1={interface}"
         );
-        let identity = self.credentials().await?.into();
+        let identity = self.credentials.get(LOOK_UP.op).await?.into();
         let params = v4::SigningParams::builder()
             .identity(&identity)
             .region(region)
@@ -128,17 +128,6 @@ impl Interfaces {
         Ok(request)
     }
 
-    async fn credentials(&self) -> Result<Credentials> {
-        let Some(provider) = self.sdk.credentials_provider() else {
-            return Err(Error::new(
-                ErrorKind::Unauthenticated,
-                LOOK_UP.op,
-                "no AWS credentials are configured",
-            ));
-        };
-        provider.provide_credentials().await.map_err(|error| unanswered(LOOK_UP, &error, false))
-    }
-
     /// The address of EC2: as configured for EC2, for every service, or AWS's own.
     fn url(&self, region: &str) -> String {
         let for_ec2 = ServiceConfigKey::builder()
@@ -163,15 +152,8 @@ impl Interfaces {
 
 /// AWS's own address of EC2: "Amazon EC2 endpoints and quotas" in the general reference.
 fn own_url(region: &str, fips: bool, dual_stack: bool) -> String {
-    let china = region.starts_with("cn-");
-    let domain = match (dual_stack, china) {
-        (true, true) => "api.amazonwebservices.com.cn",
-        (true, false) => "api.aws",
-        (false, true) => "amazonaws.com.cn",
-        (false, false) if region.starts_with("us-iso-") => "c2s.ic.gov",
-        (false, false) if region.starts_with("us-isob-") => "sc2s.sgov.gov",
-        (false, false) => "amazonaws.com",
-    };
+    let domain =
+        if dual_stack { partition::dual_stack_domain(region) } else { partition::domain(region) };
     let service = if fips { "ec2-fips" } else { "ec2" };
     format!("https://{service}.{region}.{domain}")
 }
@@ -202,8 +184,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_interface_id_cannot_smuggle_parameters() {
-        let sdk = SdkConfig::builder().build();
-        let interfaces = Interfaces::new(sdk, Duration::from_secs(1));
+        let (sdk, limit) = (SdkConfig::builder().build(), Duration::from_secs(1));
+        let interfaces = Interfaces::new(sdk, CredentialSource::new(None, limit), limit);
         let error = interfaces.public_ip("eni-1&Action=X", "eu-west-1").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unexpected);
     }

@@ -3,7 +3,6 @@
 use aws_sdk_ecs::types::Failure;
 use fargate_core::{Error, ErrorKind};
 
-use crate::advice::advice;
 use crate::error::RUN_TASK;
 
 /// The failures of a RunTask that started nothing, as one error.
@@ -33,7 +32,7 @@ pub(crate) fn not_started(failures: &[Failure]) -> Error {
              CapacityProviders in [Fargate]"
                 .to_owned(),
         ),
-        kind => advice(kind, reason, RUN_TASK.action),
+        kind => RUN_TASK.advice(kind, reason),
     };
     match hint {
         Some(hint) => error.hint(hint),

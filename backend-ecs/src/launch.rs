@@ -6,14 +6,14 @@ use aws_sdk_ecs::Client;
 use aws_sdk_ecs::config::retry::RetryConfig;
 use aws_sdk_ecs::operation::run_task::RunTaskError;
 use aws_sdk_ecs::types::Task;
+use fargate_aws_access::{denied_action, from_sdk};
 use fargate_core::{Backoff, Error, ErrorKind, Result, Retry, TaskSpec};
 use tokio::time::{Instant, sleep_until};
 
 use crate::adopt;
-use crate::advice::denied_action;
 use crate::client_token::client_token;
 use crate::config::EcsConfig;
-use crate::error::{RUN_TASK, from_sdk, outcome_unknown, unknown};
+use crate::error::{RUN_TASK, outcome_unknown, unknown};
 use crate::failure::not_started;
 use crate::handle;
 use crate::placement::{Place, Spent, places};

@@ -8,6 +8,7 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types::Task;
+use fargate_aws_access::from_sdk;
 use fargate_core::{
     Backoff, Endpoint, Error, ErrorKind, Result, StopCause, Stopped, TaskHandle, TaskLauncher,
     TaskSpec, TaskStatus, async_trait,
@@ -16,7 +17,7 @@ use tokio::time::sleep;
 
 use crate::config::EcsConfig;
 use crate::eni::Interfaces;
-use crate::error::{DESCRIBE, STOP, from_sdk};
+use crate::error::{DESCRIBE, STOP};
 use crate::handle::{BACKEND, EcsTask};
 use crate::launch::{Accepted, Launch};
 use crate::placement::Spent;
@@ -75,9 +76,7 @@ impl EcsLauncher {
     /// # Cancel safety
     /// Cancel-safe.
     pub async fn connect(config: EcsConfig) -> Result<Self> {
-        config.check()?;
-        let sdk = client::load(&config).await;
-        Self::with_sdk_config(config, sdk).await
+        Self::open(config, None).await
     }
 
     /// A launcher with the credentials, region and endpoint of `sdk`. What `config` says goes
@@ -89,11 +88,17 @@ impl EcsLauncher {
     /// # Cancel safety
     /// Cancel-safe.
     pub async fn with_sdk_config(config: EcsConfig, sdk: SdkConfig) -> Result<Self> {
+        Self::open(config, Some(sdk)).await
+    }
+
+    async fn open(config: EcsConfig, sdk: Option<SdkConfig>) -> Result<Self> {
         config.check()?;
-        let sdk = client::configure(sdk, &config).await?;
+        let access = client::access(&config);
+        let sdk = access.open(sdk).await?;
         let region = sdk.region().map(ToString::to_string).unwrap_or_default();
         let client = Client::new(&sdk);
-        let interfaces = Interfaces::new(sdk, config.pace.api_timeout);
+        let credentials = access.credentials(&sdk);
+        let interfaces = Interfaces::new(sdk, credentials, config.pace.api_timeout);
         Ok(Self {
             config,
             region,

@@ -4,10 +4,13 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
+use aws_config::SdkConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 use tokio::time::timeout;
+
+use crate::assume_role::AssumeRole;
 
 /// The credentials of a role; a failure names it.
 #[derive(Debug)]
@@ -18,9 +21,18 @@ pub(crate) struct RoleProvider {
 }
 
 impl RoleProvider {
-    /// Takes the role `arn` with `inner`, within `limit`.
-    pub(crate) fn new(arn: &str, inner: AssumeRoleProvider, limit: Duration) -> Self {
-        Self { arn: arn.to_owned(), inner, limit }
+    /// Takes `role` with the credentials and the address of STS in `sdk`, within `limit`.
+    pub(crate) async fn new(role: &AssumeRole, sdk: &SdkConfig, limit: Duration) -> Self {
+        let mut inner = AssumeRoleProvider::builder(&role.arn)
+            .configure(sdk)
+            .session_name(role.session_name.as_deref().unwrap_or("fargate-driver"));
+        if let Some(id) = &role.external_id {
+            inner = inner.external_id(id);
+        }
+        if !role.session_tags.is_empty() {
+            inner = inner.tags(role.session_tags.clone());
+        }
+        Self { arn: role.arn.clone(), inner: inner.build().await, limit }
     }
 }
 

@@ -4,33 +4,42 @@ use std::error::Error as StdError;
 use std::io;
 
 use aws_credential_types::provider::error::CredentialsError;
-use aws_sdk_ecs::error::ErrorMetadata;
-use aws_sdk_ecs::operation::RequestId;
+use aws_smithy_types::error::metadata::ErrorMetadata;
+use aws_types::request_id::RequestId;
 use fargate_core::{Error, ErrorKind};
 
-use crate::advice::advice;
+use crate::advice;
 use crate::chain::{chain, flat, never_connected};
 use crate::class::kind_of;
-use crate::error::Call;
 use crate::role::RoleNotTaken;
 
 type Cause<'a> = &'a (dyn StdError + 'static);
 
 const ASSUME_ROLE: &str = "sts:AssumeRole";
 
-/// The credentials' part in the failure of `call`; `None` when it failed for another reason.
-pub(crate) fn trouble(call: Call, error: Cause<'_>) -> Option<Error> {
+/// The credentials' part in the failure of a call; `None` when it failed for another reason.
+pub(crate) fn of_call(op: &'static str, error: Cause<'_>) -> Option<Error> {
     let cause = chain(error).find(|cause| cause.is::<CredentialsError>() || silent(*cause))?;
+    Some(told(op, cause, error))
+}
+
+/// A provider has none.
+pub(crate) fn of_provider(op: &'static str, error: &CredentialsError) -> Error {
+    told(op, error, error)
+}
+
+/// `cause` is what went wrong with the credentials, `error` all there is to tell.
+fn told(op: &'static str, cause: Cause<'_>, error: Cause<'_>) -> Error {
     let role = chain(cause).find_map(|cause| cause.downcast_ref::<RoleNotTaken>());
     let told = match refusal(cause) {
-        Some(refusal) => refused(call, role, &refusal),
-        None => unanswered(call, role, cause),
+        Some(refusal) => refused(op, role, &refusal),
+        None => unanswered(op, role, cause),
     };
     let told = match role {
         Some(role) => told.with("role", &role.arn),
         None => told,
     };
-    Some(told.source(without_echo(&flat(error))))
+    told.source(without_echo(&flat(error)))
 }
 
 /// What the service that hands out credentials said no with.
@@ -62,21 +71,25 @@ fn refusal(cause: Cause<'_>) -> Option<Refusal> {
     })
 }
 
-fn refused(call: Call, role: Option<&RoleNotTaken>, refusal: &Refusal) -> Error {
+fn refused(op: &'static str, role: Option<&RoleNotTaken>, refusal: &Refusal) -> Error {
     let Refusal { code, message, request_id } = refusal;
     let said = if message.is_empty() { code } else { message };
-    let kind = match kind_of(code, message, 0) {
-        // Whatever it is, it leaves no credentials.
-        ErrorKind::Unexpected => ErrorKind::Unauthenticated,
-        kind => kind,
+    let kind = match kind_of(code, 0) {
+        kind @ (ErrorKind::PermissionDenied
+        | ErrorKind::Throttled
+        | ErrorKind::Unavailable
+        | ErrorKind::InvalidConfig) => kind,
+        // Whatever it is, it leaves no credentials. It says nothing of the call's own subject,
+        // which may well exist.
+        _ => ErrorKind::Unauthenticated,
     };
     let hint = match kind {
         ErrorKind::InvalidConfig => Some(settings(role).to_owned()),
         ErrorKind::Unavailable => Some(route(role).to_owned()),
-        kind => advice(kind, message, ASSUME_ROLE),
+        kind => advice::common(kind, advice::action(kind, message, ASSUME_ROLE)),
     };
-    let mut error = Error::new(kind, call.op, format!("{}: {said}", lacking(role)))
-        .with("aws code", code.as_str());
+    let mut error =
+        Error::new(kind, op, format!("{}: {said}", lacking(role))).with("aws code", code.as_str());
     if let Some(id) = request_id {
         error = error.with("request id", id.as_str());
     }
@@ -86,7 +99,7 @@ fn refused(call: Call, role: Option<&RoleNotTaken>, refusal: &Refusal) -> Error 
     }
 }
 
-fn unanswered(call: Call, role: Option<&RoleNotTaken>, cause: Cause<'_>) -> Error {
+fn unanswered(op: &'static str, role: Option<&RoleNotTaken>, cause: Cause<'_>) -> Error {
     let (kind, why) = match innermost(cause) {
         Some(CredentialsError::ProviderTimedOut(_)) => {
             (ErrorKind::Unavailable, "no answer in time")
@@ -116,7 +129,7 @@ fn unanswered(call: Call, role: Option<&RoleNotTaken>, cause: Cause<'_>) -> Erro
         None if why == NONE => NONE.to_owned(),
         _ => format!("{}: {why}", lacking(role)),
     };
-    Error::new(kind, call.op, message).hint(hint)
+    Error::new(kind, op, message).hint(hint)
 }
 
 const NONE: &str = "no usable AWS credentials were found";
@@ -128,7 +141,7 @@ fn lacking(role: Option<&RoleNotTaken>) -> String {
 /// Where what was refused as malformed is set.
 fn settings(role: Option<&RoleNotTaken>) -> &'static str {
     match role {
-        Some(_) => "correct AssumeRole in [Fargate]",
+        Some(_) => "correct AssumeRole",
         None => {
             "correct the AWS_ variables in the runner manager's environment, such as AWS_ROLE_ARN \
              and AWS_PROFILE, or the profile they name"
@@ -182,10 +195,11 @@ fn without_echo(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::RUN_TASK;
+
+    const OP: &str = "start task";
 
     fn kind(error: &CredentialsError) -> ErrorKind {
-        trouble(RUN_TASK, error).unwrap().kind()
+        of_provider(OP, error).kind()
     }
 
     fn role(source: CredentialsError) -> CredentialsError {
@@ -206,6 +220,8 @@ mod tests {
             ("Throttling", K::Throttled),
             ("InternalFailure", K::Unavailable),
             ("ValidationError", K::InvalidConfig),
+            // Of the account or the role, not of the task.
+            ("ResourceNotFoundException", K::Unauthenticated),
             ("SomethingNew", K::Unauthenticated),
         ] {
             assert_eq!(kind(&role(answer(code))), wanted, "{code}");
@@ -226,12 +242,12 @@ mod tests {
         let none = || CredentialsError::not_loaded("no providers: http connect timeout");
         assert_eq!(kind(&none()), ErrorKind::Unauthenticated);
         assert_eq!(kind(&role(none())), ErrorKind::Unauthenticated);
-        assert!(trouble(RUN_TASK, &io::Error::other("closed")).is_none());
+        assert!(of_call(OP, &io::Error::other("closed")).is_none());
     }
 
     #[test]
     fn the_role_is_named() {
-        let error = trouble(RUN_TASK, &role(answer("AccessDenied"))).unwrap();
+        let error = of_provider(OP, &role(answer("AccessDenied")));
         assert_eq!(error.message(), "the role arn:role could not be taken: because");
         assert_eq!(error.context_value("role"), Some("arn:role"));
         assert_eq!(error.context_value("aws code"), Some("AccessDenied"));
@@ -241,7 +257,7 @@ mod tests {
     #[test]
     fn a_malformed_request_names_the_setting_it_came_from() {
         let hint = |error: &CredentialsError| {
-            let error = trouble(RUN_TASK, error).unwrap();
+            let error = of_provider(OP, error);
             assert_eq!(error.kind(), ErrorKind::InvalidConfig);
             error.advice().unwrap().to_owned()
         };

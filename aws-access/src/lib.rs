@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+
+mod access;
+mod advice;
+mod assume_role;
+mod call;
+pub mod chain;
+mod class;
+mod credentials;
+mod error;
+pub mod partition;
+mod role;
+mod trouble;
+
+pub use access::AwsAccess;
+pub use advice::denied_action;
+pub use assume_role::AssumeRole;
+pub use call::{Call, Service};
+pub use credentials::CredentialSource;
+pub use error::{Refusal, from_sdk, refused, unanswered, unknown};
+
+/// The AWS configuration that [`AwsAccess::open`] takes and gives.
+pub use aws_config::SdkConfig;
