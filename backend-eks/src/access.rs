@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use aws_config::SdkConfig;
+use fargate_aws_access::{AwsAccess, SdkConfig};
 use fargate_core::{Error, ErrorKind, Result};
 use hyper_util::client::legacy::Client as HttpClient;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -16,7 +16,7 @@ use tower::{BoxError, ServiceBuilder};
 
 use crate::aws::{self, Whereabouts};
 use crate::cluster::Cluster;
-use crate::config::{ClusterAccess, EksConfig, EksPace};
+use crate::config::{ClusterAccess, EksConfig};
 use crate::token::Tokens;
 
 const OP: &str = "set up the cluster";
@@ -25,18 +25,21 @@ const OP: &str = "set up the cluster";
 pub(crate) async fn open(config: &EksConfig, sdk: Option<SdkConfig>) -> Result<Cluster> {
     let (access, tokens) = match &config.access {
         ClusterAccess::Cluster { name, region, endpoint_override, assume_role } => {
-            let region = region.as_deref();
-            let sdk = match sdk {
-                Some(sdk) => sdk,
-                None => aws::load(region).await,
-            };
-            let sdk = aws::configure(sdk, region, assume_role.as_ref(), &config.pace).await?;
+            let pace = &config.pace;
+            let mut aws = AwsAccess::new(pace.api_attempts, pace.api_first_pause, pace.api_timeout);
+            aws.region.clone_from(region);
+            aws.assume_role.clone_from(assume_role);
+            let sdk = aws.open(sdk).await?;
             let place = aws::find(&sdk, name, endpoint_override.as_deref()).await;
             let place = place.map_err(|error| match assume_role {
-                Some(role) => error.with("role", &role.arn),
-                None => error,
+                Some(role) if error.context_value("role").is_none() => {
+                    error.with("role", &role.arn)
+                }
+                _ => error,
             })?;
-            (of_eks(&place).await?, Some(tokens(name, &sdk, &config.pace)?))
+            let region = sdk.region().map(ToString::to_string).unwrap_or_default();
+            let tokens = Tokens::new(name, &region, aws.credentials(&sdk));
+            (of_eks(&place).await?, Some(tokens))
         }
         ClusterAccess::Kubeconfig { path, context } => {
             (of_file(path.as_deref(), context.as_deref()).await?, None)
@@ -46,18 +49,6 @@ pub(crate) async fn open(config: &EksConfig, sdk: Option<SdkConfig>) -> Result<C
     let server = access.cluster_url.to_string();
     let client = client(&access, tokens, config)?;
     Ok(Cluster::new(client, server, &config.namespace, config.pace.clone()))
-}
-
-fn tokens(name: &str, sdk: &SdkConfig, pace: &EksPace) -> Result<Tokens> {
-    let Some(credentials) = sdk.credentials_provider() else {
-        return Err(Error::new(
-            ErrorKind::Unauthenticated,
-            OP,
-            "no AWS credentials are configured",
-        ));
-    };
-    let region = sdk.region().map(ToString::to_string).unwrap_or_default();
-    Ok(Tokens::new(name, &region, credentials, pace.api_timeout * 4 / 5))
 }
 
 async fn of_eks(place: &Whereabouts) -> Result<Config> {

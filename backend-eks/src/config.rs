@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use fargate_aws_access::AssumeRole;
+
 pub use self::connect::Connect;
 
 /// Where and how pods run.
@@ -138,32 +140,6 @@ impl ClusterAccess {
     /// The current context of the kubeconfig at `path`.
     pub fn kubeconfig(path: impl Into<PathBuf>) -> Self {
         Self::Kubeconfig { path: Some(path.into()), context: None }
-    }
-}
-
-/// A role to take before any call.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct AssumeRole {
-    /// ARN of the role.
-    pub arn: String,
-    /// The external id its trust policy asks for.
-    pub external_id: Option<String>,
-    /// Shown in CloudTrail; `None` is `fargate-driver`.
-    pub session_name: Option<String>,
-    /// Session tags; the trust policy must allow `sts:TagSession`.
-    pub session_tags: BTreeMap<String, String>,
-}
-
-impl AssumeRole {
-    /// The role `arn` without further conditions.
-    pub fn new(arn: impl Into<String>) -> Self {
-        Self {
-            arn: arn.into(),
-            external_id: None,
-            session_name: None,
-            session_tags: BTreeMap::new(),
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
+use fargate_aws_access::chain::{chain, flat, never_connected};
 use fargate_core::{Error, ErrorKind};
 use http::HeaderMap;
 use http::header::RETRY_AFTER;
@@ -10,7 +11,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 
 use crate::advice::{ROUTE, advice};
 use crate::call::Call;
-use crate::chain::{chain, flat, never_connected};
 use crate::class::kind_of;
 
 /// A call that failed once.
@@ -145,6 +145,7 @@ fn credentials(error: &(dyn StdError + 'static)) -> bool {
 pub(crate) struct NoToken {
     kind: ErrorKind,
     message: String,
+    context: Vec<(&'static str, String)>,
     hint: Option<String>,
     cause: String,
 }
@@ -154,13 +155,17 @@ impl NoToken {
         Self {
             kind: error.kind(),
             message: error.message().to_owned(),
+            context: error.context().map(|(name, value)| (name, value.to_owned())).collect(),
             hint: error.advice().map(ToOwned::to_owned),
             cause: StdError::source(error).map(flat).unwrap_or_default(),
         }
     }
 
     fn to_error(&self, op: &'static str) -> Error {
-        let error = Error::new(self.kind, op, self.message.as_str());
+        let mut error = Error::new(self.kind, op, self.message.as_str());
+        for (name, value) in &self.context {
+            error = error.with(name, value.as_str());
+        }
         let error = match &self.hint {
             Some(hint) => error.hint(hint.as_str()),
             None => error,
@@ -179,25 +184,8 @@ impl StdError for NoToken {}
 
 /// The end of a launch that may have created a pod; `last` is what it came to in the end.
 pub(crate) fn unknown(last: Error) -> Error {
-    // These say so themselves.
-    if matches!(last.kind(), ErrorKind::ConnectionLost | ErrorKind::Conflict) {
-        return last;
-    }
-    let mut error = Error::new(
-        ErrorKind::ConnectionLost,
-        last.op(),
-        "it is unknown whether the pod was created: an answer is missing",
-    )
-    .with("last answer", last.message());
-    for (name, value) in last.context() {
-        error = error.with(name, value);
-    }
-    let hint = last.advice().map(ToOwned::to_owned);
-    let error = error.source(last);
-    match hint {
-        Some(hint) => error.hint(hint),
-        None => error,
-    }
+    let said = "it is unknown whether the pod was created: an answer is missing";
+    fargate_aws_access::unknown(last, said)
 }
 
 #[cfg(test)]
@@ -275,19 +263,14 @@ mod tests {
 
     #[test]
     fn trouble_with_the_token_arrives_as_what_it_was() {
-        let told = Error::new(ErrorKind::Unauthenticated, "x", "no AWS credentials").hint("set");
+        let told = Error::new(ErrorKind::Unauthenticated, "x", "no AWS credentials")
+            .with("role", "arn:role")
+            .hint("set");
         let error = kube::Error::Service(Box::new(NoToken::new(&told)));
         let error = unanswered(CREATE, "n", &error).error;
         assert_eq!(error.kind(), ErrorKind::Unauthenticated);
         assert_eq!(error.op(), CREATE.op);
+        assert_eq!(error.context_value("role"), Some("arn:role"));
         assert_eq!(error.advice(), Some("set"));
-    }
-
-    #[test]
-    fn an_unknown_end_keeps_what_came_last() {
-        let last = Error::new(ErrorKind::Throttled, "start pod", "slow").with("status", "429");
-        let error = unknown(last);
-        assert_eq!(error.kind(), ErrorKind::ConnectionLost);
-        assert_eq!(error.context_value("status"), Some("429"));
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use aws_config::SdkConfig;
+use fargate_aws_access::SdkConfig;
 use fargate_core::{
     Error, ErrorKind, Result, TaskHandle, TaskLauncher, TaskSpec, TaskStatus, async_trait,
 };

@@ -5,7 +5,6 @@ mod adopt;
 mod advice;
 mod aws;
 mod call;
-mod chain;
 mod class;
 mod cluster;
 mod config;
@@ -31,11 +30,12 @@ mod stopped_keys;
 mod template;
 mod token;
 
-pub use config::{AssumeRole, ClusterAccess, Connect, EksConfig, EksPace, Toleration};
+pub use config::{ClusterAccess, Connect, EksConfig, EksPace, Toleration};
 pub use exec::PodExec;
+pub use fargate_aws_access::AssumeRole;
 pub use forward::PodPorts;
 pub use launcher::EksLauncher;
 pub use size::FargateSize;
 
 /// The AWS configuration that [`EksLauncher::with_sdk_config`] takes.
-pub use aws_config::SdkConfig;
+pub use fargate_aws_access::SdkConfig;

@@ -9,20 +9,17 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sigv4::http_request::{
     SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign,
 };
 use aws_sigv4::sign::v4;
 use aws_smithy_types::base64;
+use fargate_aws_access::{CredentialSource, partition};
 use fargate_core::{Error, ErrorKind, Result};
 use http::header::{AUTHORIZATION, HeaderValue};
 use tokio::sync::Mutex;
-use tokio::time::timeout;
 use tower::BoxError;
 
-use crate::aws;
 use crate::error::NoToken;
 
 /// The header that ties a token to one cluster.
@@ -32,6 +29,9 @@ const PREFIX: &str = "k8s-aws-v1.";
 const SIGNED_FOR: Duration = Duration::from_secs(60);
 /// A token is replaced after this time, well before EKS stops to take it.
 const RENEWED_AFTER: Duration = Duration::from_secs(10 * 60);
+/// A token dies with the credentials that signed it, and is replaced that long before: one that
+/// is on its way then must still be good when it arrives.
+const BEFORE_THE_END: Duration = Duration::from_secs(30);
 
 const OP: &str = "make a token for the cluster";
 
@@ -42,10 +42,7 @@ pub(crate) struct Tokens(Arc<Inner>);
 struct Inner {
     cluster: String,
     region: String,
-    credentials: SharedCredentialsProvider,
-    /// Longest time for the credentials. Shorter than a call's, so that slow credentials are told
-    /// from a slow answer: before them nothing was sent.
-    limit: Duration,
+    credentials: CredentialSource,
     last: Mutex<Option<Token>>,
 }
 
@@ -61,17 +58,11 @@ impl fmt::Debug for Tokens {
 }
 
 impl Tokens {
-    pub(crate) fn new(
-        cluster: &str,
-        region: &str,
-        credentials: SharedCredentialsProvider,
-        limit: Duration,
-    ) -> Self {
+    pub(crate) fn new(cluster: &str, region: &str, credentials: CredentialSource) -> Self {
         Self(Arc::new(Inner {
             cluster: cluster.to_owned(),
             region: region.to_owned(),
             credentials,
-            limit,
             last: Mutex::default(),
         }))
     }
@@ -91,19 +82,12 @@ impl Tokens {
         if let Some(token) = last.as_ref().filter(|token| token.is_good(now)) {
             return Ok(token.header.clone());
         }
-        let credentials = timeout(self.0.limit, self.0.credentials.provide_credentials())
-            .await
-            .unwrap_or_else(|_| Err(CredentialsError::provider_timed_out(self.0.limit)))
-            .map_err(|error| aws::no_credentials(OP, &error))?;
+        let credentials = self.0.credentials.get(OP).await?;
         let text = presigned(&credentials, &self.0.cluster, &self.0.region, now)?;
         let mut header = HeaderValue::from_str(&format!("Bearer {text}")).map_err(defect)?;
         header.set_sensitive(true);
-        // A token dies with the credentials that signed it.
-        let renew_at = [Some(now + RENEWED_AFTER), credentials.expiry()]
-            .into_iter()
-            .flatten()
-            .min()
-            .unwrap_or(now);
+        let end = credentials.expiry().and_then(|end| end.checked_sub(BEFORE_THE_END));
+        let renew_at = (now + RENEWED_AFTER).min(end.unwrap_or(now + RENEWED_AFTER));
         *last = Some(Token { header: header.clone(), renew_at });
         Ok(header)
     }
@@ -159,13 +143,7 @@ fn signed(
 
 /// The regional address of STS: "AWS STS Regions and endpoints" in the IAM user guide.
 fn host(region: &str) -> String {
-    let domain = match region {
-        _ if region.starts_with("cn-") => "amazonaws.com.cn",
-        _ if region.starts_with("us-iso-") => "c2s.ic.gov",
-        _ if region.starts_with("us-isob-") => "sc2s.sgov.gov",
-        _ => "amazonaws.com",
-    };
-    format!("sts.{region}.{domain}")
+    format!("sts.{region}.{}", partition::domain(region))
 }
 
 fn defect(error: impl Into<BoxError>) -> Error {

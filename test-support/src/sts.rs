@@ -1,6 +1,7 @@
 //! Who may sign, and how STS lets somebody be somebody else.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
 
 use crate::random;
 use crate::signature::{ACCESS_KEY, SECRET_KEY};
@@ -9,8 +10,8 @@ use crate::xml::element;
 /// The account everything belongs to.
 pub(crate) const ACCOUNT: &str = "123456789012";
 
-/// A moment far enough away: credentials here do not expire by themselves.
-const EXPIRATION: &str = "2099-01-01T00:00:00Z";
+/// Far enough away for credentials that do not expire.
+const FOR_EVER: Duration = Duration::from_secs(50 * 365 * 24 * 3600);
 
 /// A role that `AssumeRole` gives credentials for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,15 @@ pub(crate) struct Credential {
     pub(crate) secret: String,
     pub(crate) session_token: Option<String>,
     pub(crate) arn: String,
+    /// The role that was taken.
+    pub(crate) role: Option<String>,
+    pub(crate) expires: Option<SystemTime>,
+}
+
+impl Credential {
+    pub(crate) fn is_good(&self, now: SystemTime) -> bool {
+        self.expires.is_none_or(|end| now < end)
+    }
 }
 
 /// Whoever may sign at first, by access key id.
@@ -41,6 +51,8 @@ pub(crate) fn first_credentials() -> BTreeMap<String, Credential> {
         secret: SECRET_KEY.to_owned(),
         session_token: None,
         arn: format!("arn:aws:iam::{ACCOUNT}:user/test-runner"),
+        role: None,
+        expires: None,
     };
     BTreeMap::from([(ACCESS_KEY.to_owned(), user)])
 }
@@ -54,9 +66,10 @@ pub(crate) enum NoRole {
     Denied(String),
 }
 
-/// `AssumeRole`: adds credentials, and returns the content of the answer.
+/// `AssumeRole`: adds credentials that last for `life`, and returns the content of the answer.
 pub(crate) fn assume_role<'a>(
     roles: &[AssumableRole],
+    life: Option<Duration>,
     field: impl Fn(&str) -> Option<&'a str>,
     credentials: &mut BTreeMap<String, Credential>,
 ) -> Result<String, NoRole> {
@@ -82,8 +95,14 @@ pub(crate) fn assume_role<'a>(
     let arn = format!("arn:aws:sts::{ACCOUNT}:assumed-role/{name}/{session}");
     let key = format!("ASIA{}", random::hex(16).to_ascii_uppercase());
     let (secret, token) = (random::hex(40), random::hex(200));
-    let credential =
-        Credential { secret: secret.clone(), session_token: Some(token.clone()), arn: arn.clone() };
+    let expires = SystemTime::now() + life.unwrap_or(FOR_EVER);
+    let credential = Credential {
+        secret: secret.clone(),
+        session_token: Some(token.clone()),
+        arn: arn.clone(),
+        role: Some(role.to_owned()),
+        expires: Some(expires),
+    };
     credentials.insert(key.clone(), credential);
     let role_id = format!("AROATESTDOUBLE000000:{session}");
     Ok(format!(
@@ -93,7 +112,7 @@ pub(crate) fn assume_role<'a>(
         element("AccessKeyId", &key),
         element("SecretAccessKey", &secret),
         element("SessionToken", &token),
-        element("Expiration", EXPIRATION),
+        element("Expiration", &humantime::format_rfc3339_seconds(expires).to_string()),
     ))
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use fargate_aws_access::chain::flat;
 use fargate_core::transport::{Event, Input, Session};
 use fargate_core::{ErrorKind, Stream};
 use futures_util::stream::{SplitSink, SplitStream};
@@ -13,7 +14,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::outcome::{self, Outcome};
-use crate::chain::flat;
+
 use crate::reach::PodAt;
 use crate::socket::Socket;
 

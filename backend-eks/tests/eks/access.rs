@@ -1,6 +1,7 @@
 //! The ways into a cluster.
 
 use std::io::Write;
+use std::time::Duration;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -8,7 +9,8 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use fargate_backend_eks::{AssumeRole, ClusterAccess, EksConfig, EksLauncher};
 use fargate_core::{ErrorKind, TaskLauncher};
 use fargate_test_support::ecs::{AssumableRole, EcsDouble, EcsOptions, TaskProgram};
-use fargate_test_support::eks::{EksDouble, Fault, Trouble};
+use fargate_test_support::eks::{EksDouble, EksOptions, Fault, Trouble};
+use tokio::time::sleep;
 
 use crate::bench::{GRACE, api_double, config, launcher, spec};
 
@@ -73,9 +75,76 @@ async fn wrong_credentials_and_missing_rights_are_told_apart() {
     assert!(error.advice().is_some_and(|hint| hint.contains("eks:DescribeCluster")), "{error:?}");
 }
 
+const ROLE: &str = "arn:aws:iam::123456789012:role/ci";
+
+/// A double that lets nobody in but `ROLE`.
+async fn double_for_the_role(session: Option<Duration>) -> EksDouble {
+    let role = AssumableRole { arn: ROLE.to_owned(), external_id: None };
+    let options = EksOptions {
+        program: TaskProgram::None,
+        roles: vec![role],
+        session,
+        access_entries: vec![ROLE.to_owned()],
+        ..EksOptions::default()
+    };
+    EksDouble::start(options).await
+}
+
+/// A launcher whose STS and EKS are the double, with `role` on top of its user's credentials.
+async fn launcher_as(double: &EksDouble, role: Option<&str>) -> EksLauncher {
+    let mut config = by_name(double, &double.options().cluster);
+    if let ClusterAccess::Cluster { assume_role, .. } = &mut config.access {
+        *assume_role = role.map(AssumeRole::new);
+    }
+    let (_, secret) = double.credentials();
+    let sdk = sdk(double, secret).into_builder().endpoint_url(double.url()).build();
+    EksLauncher::with_sdk_config(config, sdk).await.expect("the cluster is found")
+}
+
+#[tokio::test]
+async fn the_cluster_is_shown_the_role_and_not_who_took_it() {
+    let double = double_for_the_role(None).await;
+    let user = launcher_as(&double, None).await;
+    let error = user.launch(&spec()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthenticated, "{error:?}");
+    assert!(error.advice().is_some_and(|hint| hint.contains("access entry")), "{error:?}");
+
+    let role = launcher_as(&double, Some(ROLE)).await;
+    let task = role.launch(&spec()).await.unwrap();
+    role.stop(&task, GRACE).await.unwrap();
+    // One for the question to EKS, one for the token.
+    assert_eq!(double.calls()["AssumeRole"], 2);
+}
+
+#[tokio::test]
+async fn a_token_made_with_a_role_is_renewed_when_the_roles_credentials_end() {
+    let session = Duration::from_secs(5);
+    let double = double_for_the_role(Some(session)).await;
+    let launcher = launcher_as(&double, Some(ROLE)).await;
+    let spec = spec();
+    launcher.launch(&spec).await.unwrap();
+    sleep(session).await;
+    assert_eq!(launcher.list(spec.owner.as_str()).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_role_that_may_not_be_taken_is_named_with_the_remedy() {
+    let double = double_for_the_role(None).await;
+    let mut config = by_name(&double, &double.options().cluster);
+    if let ClusterAccess::Cluster { assume_role, .. } = &mut config.access {
+        *assume_role = Some(AssumeRole::new("arn:aws:iam::123456789012:role/other"));
+    }
+    let (_, secret) = double.credentials();
+    let sdk = sdk(&double, secret).into_builder().endpoint_url(double.url()).build();
+    let error = EksLauncher::with_sdk_config(config, sdk).await.expect_err("no such role");
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied, "{error:?}");
+    assert_eq!(error.context_value("aws code"), Some("AccessDenied"));
+    assert!(error.message().contains("role/other"), "{error:?}");
+    assert!(error.advice().is_some_and(|hint| hint.contains("trust policy")), "{error:?}");
+}
+
 #[tokio::test]
 async fn the_role_of_the_settings_is_taken_before_eks_is_asked() {
-    const ROLE: &str = "arn:aws:iam::123456789012:role/ci";
     let double = api_double().await;
     for known in [false, true] {
         let role = AssumableRole { arn: ROLE.to_owned(), external_id: None };

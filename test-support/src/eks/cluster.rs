@@ -1,5 +1,7 @@
 //! The EKS service: the cluster and its Fargate profiles.
 
+use std::time::SystemTime;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::http::request::Parts;
@@ -78,7 +80,9 @@ pub(super) fn check_signature(world: &World, parts: &Parts, body: &[u8]) -> Resu
 pub(super) fn credential(world: &World, parts: &Parts, claim: &Claim) -> Option<Credential> {
     let token = parts.headers.get("x-amz-security-token").and_then(|token| token.to_str().ok());
     let known = world.memory().credentials.get(&claim.access_key).cloned();
-    known.filter(|credential| credential.session_token.as_deref() == token)
+    known.filter(|credential| {
+        credential.session_token.as_deref() == token && credential.is_good(SystemTime::now())
+    })
 }
 
 /// No policy allows the call.

@@ -28,6 +28,11 @@ pub struct EksOptions {
     pub ssh_port: u16,
     /// The roles STS hands out.
     pub roles: Vec<AssumableRole>,
+    /// How long the credentials of a role are good; `None` is for ever.
+    pub session: Option<Duration>,
+    /// The ARNs of the users and roles that the cluster lets in with a token made from AWS keys;
+    /// empty for everybody whom STS knows.
+    pub access_entries: Vec<String>,
     /// How long a pod stays in each state.
     pub delays: PodDelays,
     /// The pause between two bookmarks of a watch that allows them.
@@ -55,6 +60,8 @@ impl Default for EksOptions {
             program: TaskProgram::Sshd,
             ssh_port: 2222,
             roles: vec![AssumableRole::default()],
+            session: None,
+            access_entries: Vec::new(),
             delays: PodDelays::default(),
             bookmarks: Duration::from_millis(100),
             streams: StreamOptions::default(),

@@ -39,7 +39,10 @@ pub(super) fn answer(world: &World, parts: &Parts, body: &Bytes) -> Reply {
                        provided.";
         return refused(403, "SignatureDoesNotMatch", message);
     }
-    let done = assume_role(&world.options.roles, field, &mut world.memory().credentials);
+    let options = &world.options;
+    let mut memory = world.memory();
+    let done = assume_role(&options.roles, options.session, field, &mut memory.credentials);
+    drop(memory);
     match done {
         Ok(content) => xml(200, envelope(op, &content, &random::uuid())),
         Err(NoRole::Invalid(message)) => refused(400, "ValidationError", &message),

@@ -22,16 +22,21 @@ const LIFE: Duration = Duration::from_secs(15 * 60);
 pub(super) fn holds(world: &World, bearer: &str) -> bool {
     let options = &world.options;
     let credentials = &world.memory().credentials;
-    is_good(bearer, &options.cluster, &options.region, credentials, SystemTime::now()).is_some()
+    let signer = signer(bearer, &options.cluster, &options.region, credentials, SystemTime::now());
+    signer.is_some_and(|signer| {
+        let principal = signer.role.as_ref().unwrap_or(&signer.arn);
+        options.access_entries.is_empty() || options.access_entries.contains(principal)
+    })
 }
 
-fn is_good(
+/// Whose keys signed a token that is good `now`.
+fn signer<'a>(
     bearer: &str,
     cluster: &str,
     region: &str,
-    credentials: &BTreeMap<String, Credential>,
+    credentials: &'a BTreeMap<String, Credential>,
     now: SystemTime,
-) -> Option<()> {
+) -> Option<&'a Credential> {
     let url = URL_SAFE_NO_PAD.decode(bearer.strip_prefix(PREFIX)?).ok()?;
     let url: Uri = String::from_utf8(url).ok()?.parse().ok()?;
     let raw = url.query()?;
@@ -43,7 +48,7 @@ fn is_good(
         found.map(|(_, value)| value.as_str())
     };
     let (key, scope) = field("X-Amz-Credential")?.split_once('/')?;
-    let credential = credentials.get(key)?;
+    let credential = credentials.get(key).filter(|credential| credential.is_good(now))?;
     let time = field("X-Amz-Date")?;
     let headers = field("X-Amz-SignedHeaders")?;
     let expires: u64 = field("X-Amz-Expires")?.parse().ok()?;
@@ -72,7 +77,7 @@ fn is_good(
         sha256_hex(b""),
     );
     let signature = sign(&credential.secret, scope, time, &canonical);
-    (signature == field("X-Amz-Signature")?).then_some(())
+    (signature == field("X-Amz-Signature")?).then_some(credential)
 }
 
 /// A time such as `20250102T030405Z`.
@@ -122,13 +127,13 @@ mod tests {
         let known = first_credentials();
         let good = |token: &str, cluster: &str, after: u64| {
             let at = now + Duration::from_secs(after);
-            is_good(token, cluster, "eu-central-1", &known, at).is_some()
+            signer(token, cluster, "eu-central-1", &known, at).is_some()
         };
         let mine = token("mine", TIME);
         assert!(good(&mine, "mine", 0) && good(&mine, "mine", 600));
         assert!(!good(&mine, "theirs", 0));
         assert!(!good(&mine, "mine", 901));
         assert!(!good("k8s-aws-v1.%%%", "mine", 0) && !good("other", "mine", 0));
-        assert!(is_good(&mine, "mine", "us-east-1", &known, now).is_none());
+        assert!(signer(&mine, "mine", "us-east-1", &known, now).is_none());
     }
 }

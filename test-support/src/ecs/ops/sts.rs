@@ -10,10 +10,14 @@ use crate::xml::element;
 pub(super) fn assume_role(world: &World, request: &Request) -> Result<String, ApiError> {
     let credentials = &mut world.memory().credentials;
     let field = |name: &str| request.text(name);
-    sts::assume_role(&world.options.roles, field, credentials).map_err(|refused| match refused {
-        NoRole::Invalid(message) => ApiError::new(400, "ValidationError", message),
-        NoRole::Denied(role) => ApiError::denied(Service::Sts, &request.who, "AssumeRole", &role),
-    })
+    sts::assume_role(&world.options.roles, None, field, credentials).map_err(
+        |refused| match refused {
+            NoRole::Invalid(message) => ApiError::new(400, "ValidationError", message),
+            NoRole::Denied(role) => {
+                ApiError::denied(Service::Sts, &request.who, "AssumeRole", &role)
+            }
+        },
+    )
 }
 
 pub(super) fn caller(request: &Request) -> String {
