@@ -1,6 +1,6 @@
 //! A WebSocket client that knows nothing of Kubernetes but its channels.
 
-use fargate_test_support::eks::EksDouble;
+use fargate_test_support::eks::{EksDouble, EksOptions, TaskProgram};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -9,7 +9,6 @@ use tokio_tungstenite::tungstenite::handshake::client::{Request, generate_key};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::client::{Client, pod, pod_path, with};
-use fargate_test_support::eks::EksOptions;
 
 pub(crate) const V5: &str = "v5.channel.k8s.io";
 pub(crate) const V4: &str = "v4.channel.k8s.io";
@@ -147,6 +146,11 @@ pub(crate) fn exec_path(pod: &str, command: &[&str]) -> String {
         path.push_str(&format!("&command={word}"));
     }
     path
+}
+
+/// Pods run what they say themselves.
+pub(crate) fn command() -> EksOptions {
+    EksOptions { program: TaskProgram::Command, ..EksOptions::default() }
 }
 
 /// A double with a pod "a" that runs, and has neither an SSH server nor an agent.
