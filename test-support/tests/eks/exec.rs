@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::client::{pod, with, words};
+use crate::client::{Client, alive, dead, pod, with, words};
 use crate::socket::{Socket, V4, V5, command, exec_path, idle};
 
 async fn run(script: &str) -> crate::socket::Ended {
@@ -169,13 +169,42 @@ async fn a_runtime_may_give_up_waiting_for_the_output() {
     );
 }
 
+/// More than the client's side of a connection takes, and less than the server's.
+const MUCH: usize = 256 << 10;
+
+/// A command that has ended, and whose output nobody has read.
+async fn unread(client: &Client) -> Socket {
+    let script = format!("echo $$ >&2; exec head -c {MUCH} /dev/zero");
+    let mut socket = Socket::exec(client, "a", &["sh", "-c", &script]).await;
+    let pid = socket.until(2, "\n").await.trim().parse().unwrap();
+    dead(pid).await;
+    socket
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_closes_at_once_loses_what_is_on_its_way() {
+    let (_double, client) = idle(command()).await;
+    let mut socket = unread(&client).await;
+    // Whatever a client sends to a closed connection is answered with a reset.
+    while socket.inner.send(Message::Ping("there?".into())).await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    while let Some(Ok(message)) = socket.inner.next().await {
+        assert!(message.into_data().first() != Some(&3), "the status came");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_may_wait_for_the_client_to_close() {
     let streams = StreamOptions { waits_for_close: true, ..StreamOptions::default() };
     let (_double, client) = idle(EksOptions { streams, ..command() }).await;
-    let mut socket = Socket::exec(&client, "a", &["echo", "done"]).await;
-    assert_eq!(socket.ended().await.out(), "done\n");
-    // The close frame is answered by reading on; then the server closes.
+    let mut socket = unread(&client).await;
+    for _ in 0..100 {
+        socket.inner.send(Message::Ping("there?".into())).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let ended = socket.ended().await;
+    assert_eq!((ended.stdout.len(), ended.code()), (MUCH, 0));
     assert!(socket.inner.next().await.is_none());
 }
 
@@ -234,7 +263,7 @@ async fn the_end_of_the_pod_is_the_end_of_its_commands() {
         assert_eq!(socket.ended().await.code(), 137);
         double.wait_gone("a").await;
         for pid in pids.split_whitespace() {
-            assert!(!crate::client::alive(pid.parse().unwrap()));
+            assert!(!alive(pid.parse().unwrap()));
         }
     }
 }
@@ -247,7 +276,7 @@ async fn no_command_outlives_the_double() {
             Socket::exec(&client, "a", &["sh", "-c", "echo $$; exec sleep 1000"]).await;
         let pid = socket.until(1, "\n").await.trim().parse().unwrap();
         drop(double);
-        crate::client::dead(pid).await;
+        dead(pid).await;
     }
 }
 

@@ -1,9 +1,12 @@
 //! A WebSocket client that knows nothing of Kubernetes but its channels.
 
+use std::time::Duration;
+
 use fargate_test_support::eks::{EksDouble, EksOptions, TaskProgram};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::client::{Request, generate_key};
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -12,6 +15,9 @@ use crate::client::{Client, pod, pod_path, with};
 
 pub(crate) const V5: &str = "v5.channel.k8s.io";
 pub(crate) const V4: &str = "v4.channel.k8s.io";
+
+/// Nothing takes as long; it keeps a mistake from hanging.
+const LONG: Duration = Duration::from_secs(60);
 
 pub(crate) struct Socket {
     pub(crate) inner: WebSocketStream<TcpStream>,
@@ -72,7 +78,10 @@ impl Socket {
             .header("sec-websocket-protocol", protocols)
             .body(())
             .unwrap();
-        let stream = TcpStream::connect(authority).await?;
+        let socket = TcpSocket::new_v4()?;
+        // What a client does not read stays with the server.
+        socket.set_recv_buffer_size(16 << 10)?;
+        let stream = socket.connect(authority.parse().unwrap()).await?;
         match tokio_tungstenite::client_async(request, stream).await {
             Ok((inner, answer)) => {
                 let protocol = answer.headers()["sec-websocket-protocol"].to_str().unwrap();
@@ -105,7 +114,8 @@ impl Socket {
     /// The next message on a channel; `None` once the server has said that this was all.
     pub(crate) async fn next(&mut self) -> Option<(u8, Vec<u8>)> {
         loop {
-            match self.inner.next().await {
+            let message = timeout(LONG, self.inner.next()).await.expect("the server says nothing");
+            match message {
                 Some(Ok(Message::Binary(data))) => return Some((data[0], data[1..].to_vec())),
                 Some(Ok(Message::Close(_))) => return None,
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
