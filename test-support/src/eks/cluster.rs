@@ -14,20 +14,6 @@ use super::{EksOptions, FargateProfile};
 use crate::signature::Claim;
 use crate::sts::{ACCOUNT, Credential};
 
-/// A certificate authority. Nothing is ever signed by it: its key is gone.
-const AUTHORITY: &str = "-----BEGIN CERTIFICATE-----
-MIIBgTCCASegAwIBAgIUQX5PpzngXdRaf3rBh4rERO3Y5IYwCgYIKoZIzj0EAwIw
-FTETMBEGA1UEAwwKa3ViZXJuZXRlczAgFw0yNjExMjExNDA4MTBaGA8yMTI2MTAy
-ODE0MDgxMFowFTETMBEGA1UEAwwKa3ViZXJuZXRlczBZMBMGByqGSM49AgEGCCqG
-SM49AwEHA0IABMkR4HvZ7effKS6S9AKzqu7NQX31VG3sU7bDN/kJer1goDPT7S4t
-C6WW9lST4WM8yZ5DEOexoHmPIiJA4EYr+9ajUzBRMB0GA1UdDgQWBBQ/Sk4F3Nlp
-n+hVE7nTnupzejjKqjAfBgNVHSMEGDAWgBQ/Sk4F3Nlpn+hVE7nTnupzejjKqjAP
-BgNVHRMBAf8EBTADAQH/MAoGCCqGSM49BAMCA0gAMEUCIBdWJ/6QPLXcmHDnR2nr
-QRe/IZNJNsJBKN+MM99RD3YYAiEAqmEZhKWwc0wU7jXet1duY3jJIRdqOaJGUq4N
-2TYbQbI=
------END CERTIFICATE-----
-";
-
 /// Answers a call that was signed well.
 pub(super) fn answer(world: &World, call: &Call) -> Result<Value, Refusal> {
     let options = &world.options;
@@ -115,8 +101,8 @@ fn describe(world: &World) -> Value {
     json!({
         "name": name, "arn": format!("arn:aws:eks:{region}:{ACCOUNT}:cluster/{name}"),
         "createdAt": 1_735_787_045.0, "version": "1.33", "platformVersion": "eks.21",
-        "endpoint": world.url(), "status": "ACTIVE",
-        "certificateAuthority": {"data": STANDARD.encode(AUTHORITY)},
+        "endpoint": world.cluster_url(), "status": "ACTIVE",
+        "certificateAuthority": {"data": STANDARD.encode(&world.tls.authority)},
         "roleArn": format!("arn:aws:iam::{ACCOUNT}:role/cluster"),
         "resourcesVpcConfig": {
             "subnetIds": ["subnet-0a1b2c3d4e5f60001"], "securityGroupIds": [],

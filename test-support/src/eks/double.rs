@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,10 +59,22 @@ impl EksDouble {
         Self { world, server, orders, directory }
     }
 
-    /// The base URL of the Kubernetes API and of the EKS service.
+    /// The base URL of the EKS service, and without HTTPS also of the Kubernetes API.
     #[must_use]
     pub fn url(&self) -> String {
         self.world.url()
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.world.at
+    }
+
+    /// The certificate authority that DescribeCluster and the kubeconfig name, PEM.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.world.tls.authority
     }
 
     /// What it was started with.

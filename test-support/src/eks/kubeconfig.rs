@@ -1,5 +1,8 @@
 //! A kubeconfig file that leads to the double.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use super::state::World;
 
 /// The text of the file; its one context is called "test".
@@ -12,7 +15,8 @@ pub(super) fn text(world: &World) -> String {
          clusters:\n\
          - name: test\n  \
            cluster:\n    \
-             server: {}\n\
+             server: {}\n    \
+             certificate-authority-data: {}\n\
          users:\n\
          - name: test\n  \
            user:\n    \
@@ -23,7 +27,8 @@ pub(super) fn text(world: &World) -> String {
              cluster: test\n    \
              user: test\n    \
              namespace: {namespace}\n",
-        world.url(),
+        world.cluster_url(),
+        STANDARD.encode(&world.tls.authority),
         world.token,
     )
 }

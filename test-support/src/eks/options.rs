@@ -22,6 +22,8 @@ pub struct EksOptions {
     pub service_accounts: Vec<String>,
     /// The Fargate profiles. A pod that matches none is never scheduled.
     pub profiles: Vec<FargateProfile>,
+    /// Whether the cluster's address is HTTPS.
+    pub https: Https,
     /// What a pod runs: the container that is given `SSH_PUBLIC_KEY`, or else its first one.
     pub program: TaskProgram,
     /// The port pods listen on. Not 22 by default: a machine may have an SSH server of its own.
@@ -57,6 +59,7 @@ impl Default for EksOptions {
                     ProfileSelector::namespace("default"),
                 ],
             }],
+            https: Https::Off,
             program: TaskProgram::Sshd,
             ssh_port: 2222,
             roles: vec![AssumableRole::default()],
@@ -67,6 +70,20 @@ impl Default for EksOptions {
             streams: StreamOptions::default(),
         }
     }
+}
+
+/// How the Kubernetes API is reached. The EKS service and STS stay plain HTTP, on the same port.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Https {
+    /// By plain HTTP.
+    #[default]
+    Off,
+    /// By HTTPS, with a certificate of the authority that EKS and the kubeconfig name.
+    On,
+    /// By HTTPS, with a certificate of another authority.
+    OtherAuthority,
+    /// By HTTPS, with a certificate for another address.
+    OtherName,
 }
 
 /// Which pods run on Fargate.

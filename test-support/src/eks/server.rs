@@ -119,12 +119,16 @@ fn connection(world: Arc<World>, stream: TcpStream) -> impl Future<Output = ()> 
     let mut cuts = world.cuts.subscribe();
     async move {
         let session_cuts = cuts.clone();
+        let served = Arc::clone(&world);
         let service = service_fn(move |request| {
-            let (world, cuts) = (Arc::clone(&world), session_cuts.clone());
+            let (world, cuts) = (Arc::clone(&served), session_cuts.clone());
             async move { respond(&world, request, cuts).await }
         });
-        let connection =
-            http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades();
+        let connection = async {
+            let stream = TokioIo::new(world.tls.welcome(stream).await?);
+            let connection = http1::Builder::new().serve_connection(stream, service);
+            connection.with_upgrades().await.map_err(io::Error::other)
+        };
         tokio::select! {
             // A client that goes away is no concern of the server.
             _ = connection => {}

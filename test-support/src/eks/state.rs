@@ -11,12 +11,13 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use super::EksOptions;
 use super::events;
 use super::faults::FaultQueue;
 use super::pod_fault::PodFaultQueue;
 use super::process::{Life, Orders};
 use super::store::{Resource, Store};
+use super::tls::Tls;
+use super::{EksOptions, Https};
 use crate::address::AddressPool;
 use crate::host::TaskHost;
 use crate::sts::{self, Credential};
@@ -26,6 +27,7 @@ use crate::sts::{self, Credential};
 pub(super) struct World {
     pub(super) options: EksOptions,
     pub(super) at: SocketAddr,
+    pub(super) tls: Tls,
     /// The bearer token that is accepted.
     pub(super) token: String,
     /// Where the pods have their directories.
@@ -81,6 +83,7 @@ impl World {
             let _ = memory.store.create(key, object);
         }
         Self {
+            tls: Tls::new(options.https),
             options,
             at,
             token,
@@ -97,6 +100,14 @@ impl World {
 
     pub(super) fn url(&self) -> String {
         format!("http://{}", self.at)
+    }
+
+    /// Where the Kubernetes API is.
+    pub(super) fn cluster_url(&self) -> String {
+        match self.options.https {
+            Https::Off => self.url(),
+            _ => format!("https://{}", self.at),
+        }
     }
 
     pub(super) fn with_life<T>(&self, uid: &str, work: impl FnOnce(&mut Life) -> T) -> Option<T> {
