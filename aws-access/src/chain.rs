@@ -51,6 +51,14 @@ pub fn never_connected(error: &(dyn StdError + 'static)) -> bool {
     })
 }
 
+/// Whether the other side's certificate was refused, so that nothing was sent.
+#[must_use]
+pub fn untrusted(error: &(dyn StdError + 'static)) -> bool {
+    // What rustls says of everything that is wrong with one. Its type is behind `io::Error`, which
+    // does not count it among the causes.
+    chain(error).any(|cause| cause.to_string().contains("invalid peer certificate"))
+}
+
 #[cfg(test)]
 mod tests {
     use std::fmt;
@@ -79,6 +87,13 @@ mod tests {
         assert!(!never_connected(&io::Error::from(io::ErrorKind::ConnectionReset)));
         assert!(never_connected(&Outer(io::Error::from(io::ErrorKind::HostUnreachable))));
         assert!(never_connected(&io::Error::other("client error (Connect)")));
+    }
+
+    #[test]
+    fn a_refused_certificate_is_found_among_the_causes() {
+        let rustls = "invalid peer certificate: UnknownIssuer";
+        assert!(untrusted(&Outer(io::Error::other(rustls))));
+        assert!(!untrusted(&Outer(io::Error::other("received corrupt message"))));
     }
 
     #[test]

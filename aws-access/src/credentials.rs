@@ -29,7 +29,8 @@ impl CredentialSource {
     /// # Errors
     /// As trouble with the credentials of any call: [`Unauthenticated`] where there are none,
     /// [`PermissionDenied`] for a role that may not be taken, [`InvalidConfig`] for one that cannot
-    /// be, [`ConnectFailed`], [`Throttled`] or [`Unavailable`] for whoever hands them out.
+    /// be, [`Untrusted`], [`ConnectFailed`], [`Throttled`] or [`Unavailable`] for whoever hands them
+    /// out.
     ///
     /// # Cancel safety
     /// Cancel-safe.
@@ -37,6 +38,7 @@ impl CredentialSource {
     /// [`Unauthenticated`]: fargate_core::ErrorKind::Unauthenticated
     /// [`PermissionDenied`]: fargate_core::ErrorKind::PermissionDenied
     /// [`InvalidConfig`]: fargate_core::ErrorKind::InvalidConfig
+    /// [`Untrusted`]: fargate_core::ErrorKind::Untrusted
     /// [`ConnectFailed`]: fargate_core::ErrorKind::ConnectFailed
     /// [`Throttled`]: fargate_core::ErrorKind::Throttled
     /// [`Unavailable`]: fargate_core::ErrorKind::Unavailable

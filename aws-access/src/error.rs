@@ -9,7 +9,7 @@ use aws_types::request_id::RequestId;
 use fargate_core::{Error, ErrorKind};
 
 use crate::call::Call;
-use crate::chain::{flat, never_connected};
+use crate::chain::{flat, never_connected, untrusted};
 use crate::class::kind_of;
 use crate::trouble;
 
@@ -83,8 +83,8 @@ where
 
 /// A call without an answer; `arrived` says that the request is known to have reached the service.
 ///
-/// The kind is that of the trouble with the credentials; [`ErrorKind::ConnectFailed`] without a
-/// connection; else [`ErrorKind::ConnectionLost`] if the call starts something and
+/// The kind is that of the trouble with the credentials; [`ErrorKind::Untrusted`] for a certificate
+/// that was refused; [`ErrorKind::ConnectFailed`] without a connection; else [`ErrorKind::ConnectionLost`] if the call starts something and
 /// [`ErrorKind::Unavailable`] if not.
 #[must_use]
 pub fn unanswered(call: Call, error: &(dyn StdError + 'static), arrived: bool) -> Error {
@@ -92,6 +92,10 @@ pub fn unanswered(call: Call, error: &(dyn StdError + 'static), arrived: bool) -
         return trouble;
     }
     let action = call.action;
+    if !arrived && untrusted(error) {
+        let message = format!("the certificate that AWS shows for {action} is not trusted");
+        return Error::new(ErrorKind::Untrusted, call.op, message).hint(TRUST).source(flat(error));
+    }
     let (kind, message) = if !arrived && never_connected(error) {
         (ErrorKind::ConnectFailed, format!("AWS cannot be reached for {action}"))
     } else if call.starts {
@@ -103,6 +107,11 @@ pub fn unanswered(call: Call, error: &(dyn StdError + 'static), arrived: bool) -
         .hint("check Region, DNS and the route to the AWS API (NAT, proxy or VPC endpoint)")
         .source(flat(error))
 }
+
+/// What to do where AWS's certificate is refused.
+pub(crate) const TRUST: &str = "somebody else answers in AWS's place: if it is a proxy of your \
+                                own, let this machine trust its certificate authority; check the \
+                                endpoint's address and DNS";
 
 /// The end of what may have been started although no answer said so: `message` says that in
 /// words, `last` is what it came to in the end and is kept with its facts and its remedy.

@@ -9,8 +9,9 @@ use aws_types::request_id::RequestId;
 use fargate_core::{Error, ErrorKind};
 
 use crate::advice;
-use crate::chain::{chain, flat, never_connected};
+use crate::chain::{chain, flat, never_connected, untrusted};
 use crate::class::kind_of;
+use crate::error::TRUST;
 use crate::role::RoleNotTaken;
 
 type Cause<'a> = &'a (dyn StdError + 'static);
@@ -107,6 +108,8 @@ fn unanswered(op: &'static str, role: Option<&RoleNotTaken>, cause: Cause<'_>) -
         Some(CredentialsError::ProviderError(_) | CredentialsError::Unhandled(_)) => {
             if chain(cause).any(no_identity) {
                 (ErrorKind::Unauthenticated, NONE)
+            } else if untrusted(cause) {
+                (ErrorKind::Untrusted, "the certificate of whoever hands them out is not trusted")
             } else if never_connected(cause) {
                 (ErrorKind::ConnectFailed, "whoever hands them out cannot be reached")
             } else if chain(cause).any(lost) {
@@ -119,11 +122,13 @@ fn unanswered(op: &'static str, role: Option<&RoleNotTaken>, cause: Cause<'_>) -
         None if no_identity(cause) => (ErrorKind::Unauthenticated, NONE),
         None => (ErrorKind::Unavailable, "no answer in time"),
     };
-    let hint = if kind == ErrorKind::Unauthenticated {
-        "give the runner manager an instance role, or set AWS_ACCESS_KEY_ID and \
-         AWS_SECRET_ACCESS_KEY, or a profile"
-    } else {
-        route(role)
+    let hint = match kind {
+        ErrorKind::Unauthenticated => {
+            "give the runner manager an instance role, or set AWS_ACCESS_KEY_ID and \
+             AWS_SECRET_ACCESS_KEY, or a profile"
+        }
+        ErrorKind::Untrusted => TRUST,
+        _ => route(role),
     };
     let message = match role {
         None if why == NONE => NONE.to_owned(),
@@ -232,6 +237,8 @@ mod tests {
         assert_eq!(kind(&slow), K::Unavailable);
         let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
         assert_eq!(kind(&CredentialsError::provider_error(refused)), K::ConnectFailed);
+        let other = io::Error::other("invalid peer certificate: UnknownIssuer");
+        assert_eq!(kind(&CredentialsError::provider_error(other)), K::Untrusted);
         let closed = io::Error::from(io::ErrorKind::ConnectionReset);
         assert_eq!(kind(&CredentialsError::provider_error(closed)), K::Unavailable);
     }

@@ -117,6 +117,16 @@ fn client(access: &Config, tokens: Option<Tokens>, config: &EksConfig) -> Result
             .with("proxy", proxy.to_string())
             .hint("reach the cluster without one, or name the EKS cluster instead"));
     }
+    // Such an authority trusts nobody, which would look like a cluster that is not to be trusted.
+    if access.root_cert.as_ref().is_some_and(Vec::is_empty) {
+        return Err(Error::new(
+            ErrorKind::InvalidConfig,
+            OP,
+            "the cluster's certificate authority holds no certificate",
+        )
+        .with("server", access.cluster_url.to_string())
+        .hint("put the cluster's own certificates into the kubeconfig, in PEM"));
+    }
     build(access, tokens, config).map_err(|error| {
         Error::new(ErrorKind::InvalidConfig, OP, "the kubeconfig's credentials cannot be used")
             .with("server", access.cluster_url.to_string())

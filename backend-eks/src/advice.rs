@@ -67,8 +67,13 @@ pub(crate) fn advice(
 }
 
 /// What to do where the cluster cannot be reached.
-pub(crate) const ROUTE: &str = "check the cluster's address, DNS and the route to it (private endpoint, security group, \
-     proxy), and that this machine trusts its certificate";
+pub(crate) const ROUTE: &str = "check the cluster's address, DNS and the route to it (private \
+                                endpoint, security group, proxy)";
+
+/// What to do where the cluster's certificate is refused.
+pub(crate) const TRUST: &str = "somebody else answers in the cluster's place, or a new cluster has \
+                                its address: check the address, DNS and proxies, and the \
+                                certificate authority in the kubeconfig";
 
 #[cfg(test)]
 mod tests {

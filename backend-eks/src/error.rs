@@ -3,13 +3,13 @@
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use fargate_aws_access::chain::{chain, flat, never_connected};
+use fargate_aws_access::chain::{chain, flat, never_connected, untrusted};
 use fargate_core::{Error, ErrorKind};
 use http::HeaderMap;
 use http::header::RETRY_AFTER;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 
-use crate::advice::{ROUTE, advice};
+use crate::advice::{ROUTE, TRUST, advice};
 use crate::call::Call;
 use crate::class::kind_of;
 
@@ -96,15 +96,19 @@ pub(crate) fn unanswered(call: Call, namespace: &str, error: &(dyn StdError + 's
     let what = format!("{} {}", call.verb, call.resource);
     let (kind, message) = if credentials(error) {
         (ErrorKind::Unauthenticated, "there are no credentials for the cluster".to_owned())
+    } else if untrusted(error) {
+        (ErrorKind::Untrusted, "the certificate that the cluster shows is not trusted".to_owned())
     } else if never_connected(error) {
         (ErrorKind::ConnectFailed, format!("the cluster cannot be reached to {what}"))
     } else {
         return lost(call, namespace, Some(error));
     };
-    let hint = if kind == ErrorKind::Unauthenticated {
-        "see the user in the kubeconfig: its token, certificate or command"
-    } else {
-        ROUTE
+    let hint = match kind {
+        ErrorKind::Unauthenticated => {
+            "see the user in the kubeconfig: its token, certificate or command"
+        }
+        ErrorKind::Untrusted => TRUST,
+        _ => ROUTE,
     };
     let error = Error::new(kind, call.op, message)
         .with("namespace", namespace)

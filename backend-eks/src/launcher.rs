@@ -57,7 +57,7 @@ impl EksLauncher {
     /// # Errors
     /// [`ErrorKind::InvalidConfig`] for a contradiction in the settings, a template or kubeconfig
     /// that cannot be used, or an unknown region; for an EKS cluster by name also `NotFound`,
-    /// `Unauthenticated`, `PermissionDenied` and service errors.
+    /// `Unauthenticated`, `PermissionDenied`, `Untrusted` and service errors.
     ///
     /// # Cancel safety
     /// Cancel-safe.

@@ -20,7 +20,7 @@ pub enum ErrorKind {
     Unauthenticated,
     /// The credentials are good but do not allow this.
     PermissionDenied,
-    /// The other side is not who it should be (host key), or a file is open to others.
+    /// The other side is not who it should be (host key, certificate), or a file is open to others.
     Untrusted,
     /// The named thing does not exist.
     NotFound,

@@ -15,7 +15,7 @@ use tokio::time::sleep;
 use crate::bench::{GRACE, api_double, config, launcher, spec};
 
 /// The settings for the double as an EKS cluster called `name`.
-fn by_name(double: &EksDouble, name: &str) -> EksConfig {
+pub(crate) fn by_name(double: &EksDouble, name: &str) -> EksConfig {
     let mut access = ClusterAccess::cluster(name);
     if let ClusterAccess::Cluster { endpoint_override, .. } = &mut access {
         *endpoint_override = Some(double.url());
@@ -24,7 +24,7 @@ fn by_name(double: &EksDouble, name: &str) -> EksConfig {
 }
 
 /// AWS's configuration, not from the environment of the test.
-fn sdk(double: &EksDouble, secret: &str) -> SdkConfig {
+pub(crate) fn sdk(double: &EksDouble, secret: &str) -> SdkConfig {
     let (id, _) = double.credentials();
     let credentials = Credentials::new(id, secret, None, None, "test");
     SdkConfig::builder()

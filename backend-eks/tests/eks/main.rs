@@ -11,3 +11,4 @@ mod reach;
 mod refused;
 mod stop;
 mod template;
+mod tls;
