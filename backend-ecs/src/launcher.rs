@@ -43,6 +43,7 @@ use crate::{address, adopt, client, tags};
 ///   and `list` may then be called again. Stopping a task that ECS does not show yet is repeated
 ///   here until it does, for [`EcsPace::invisible`](crate::EcsPace::invisible) at most.
 /// - [`TaskSpec::deadline`] is not enforced: ECS knows no such limit.
+/// - [`TaskSpec::image`] is ignored: the image is the task definition's, and ECS overrides none.
 pub struct EcsLauncher {
     config: EcsConfig,
     region: String,

@@ -18,7 +18,8 @@ const START: &str = "start local task";
 
 /// Starts tasks as detached processes on this machine.
 ///
-/// See the [crate documentation](crate) for what a task is and what it leaves where.
+/// See the [crate documentation](crate) for what a task is and what it leaves where. There are no
+/// images here: [`TaskSpec::image`] is ignored.
 #[derive(Debug, Clone)]
 pub struct LocalLauncher {
     root: Root,

@@ -37,4 +37,6 @@ pub use exec::{
 };
 pub use launch::{Pace, TaskLauncher, TaskLauncherExt, Waiting};
 pub use memory::keep_freed_memory;
-pub use task::{Endpoint, StopCause, Stopped, TaskHandle, TaskKey, TaskSpec, TaskStatus};
+pub use task::{
+    Endpoint, PullPolicy, StopCause, Stopped, TaskHandle, TaskImage, TaskKey, TaskSpec, TaskStatus,
+};

@@ -69,6 +69,7 @@ impl JobLife {
         let public = record.credential.public.clone();
         let mut spec = TaskSpec::new(record.key.clone(), self.job.owner()?, public);
         spec.labels.clone_from(&record.labels);
+        spec.image.clone_from(&record.image);
         Ok(spec)
     }
 

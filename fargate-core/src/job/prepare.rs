@@ -8,7 +8,7 @@ use super::lost::{ledger_needed, outcome_unknown};
 use super::{JobEvent, JobLife, JobRecord};
 use crate::{
     Backoff, Endpoint, Error, ErrorKind, RemoteExec, Result, Retry, StopCause, Stopped, TaskHandle,
-    TaskLauncherExt, TaskStatus, Waiting,
+    TaskImage, TaskLauncherExt, TaskStatus, Waiting,
 };
 
 /// How long a launch that is under way may still take after a cancel: dropping the request would
@@ -24,6 +24,8 @@ const LOOK: Duration = Duration::from_secs(2);
 pub struct PreparePlan {
     /// For people and bills: tags on ECS, labels on Kubernetes.
     pub labels: BTreeMap<String, String>,
+    /// The image to run instead of the backend's own, where the backend can choose one.
+    pub image: Option<TaskImage>,
     /// How long the task may live before it ends itself, where the backend can see to that.
     pub task_deadline: Option<Duration>,
     /// From the call to a task that accepts commands.
@@ -31,10 +33,10 @@ pub struct PreparePlan {
 }
 
 impl PreparePlan {
-    /// A plan without labels and task deadline.
+    /// A plan without labels and task deadline, for the backend's own image.
     #[must_use]
     pub fn new(start_timeout: Duration) -> Self {
-        Self { labels: BTreeMap::new(), task_deadline: None, start_timeout }
+        Self { labels: BTreeMap::new(), image: None, task_deadline: None, start_timeout }
     }
 }
 
@@ -107,6 +109,7 @@ impl JobLife {
             self.backend.new_credential()?,
         );
         record.labels.clone_from(&plan.labels);
+        record.image.clone_from(&plan.image);
         self.store.save(&record)?;
         Ok(record)
     }

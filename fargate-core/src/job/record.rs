@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::{Credential, JobId};
-use crate::{Endpoint, TaskHandle, TaskKey};
+use crate::{Endpoint, TaskHandle, TaskImage, TaskKey};
 
 /// What one stage of a job leaves for the next.
 ///
@@ -23,6 +23,9 @@ pub struct JobRecord {
     pub created: u64,
     /// The labels it is launched with: launching the key again must be the same request.
     pub labels: BTreeMap<String, String>,
+    /// The image it is launched with, for the same reason; `None` is the backend's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<TaskImage>,
     /// The task, once the backend has accepted it.
     pub task: Option<TaskHandle>,
     /// Where it accepts commands, once it does; with its host key.
@@ -44,6 +47,7 @@ impl JobRecord {
             key,
             created: now().as_secs(),
             labels: BTreeMap::new(),
+            image: None,
             task: None,
             endpoint: None,
             credential,

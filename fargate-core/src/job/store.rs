@@ -234,6 +234,7 @@ mod tests {
 
     use super::*;
     use crate::job::{Credential, SecretText};
+    use crate::{PullPolicy, TaskImage};
 
     fn record(job: &JobId) -> JobRecord {
         let private = Some(SecretText::new(Zeroizing::new("hunter2".to_owned())));
@@ -261,6 +262,20 @@ mod tests {
         store.remove(&job).unwrap();
         store.remove(&job).unwrap();
         assert_eq!(fs::read_dir(store.directory).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn the_image_is_part_of_a_record_and_a_record_without_one_is_good() {
+        let (_root, store, job) = store();
+        let mut written = record(&job);
+        store.save(&written).unwrap();
+        let text = fs::read_to_string(store.path(&job)).unwrap();
+        assert!(!text.contains("image"), "{text}");
+        assert_eq!(store.load(&job).unwrap().unwrap().image, None);
+        let image = TaskImage::new("registry/a:1").entrypoint(["/init", "$(x)"]);
+        written.image = Some(image.pull_policy(PullPolicy::IfNotPresent));
+        store.save(&written).unwrap();
+        assert_eq!(store.load(&job).unwrap().unwrap().image, written.image);
     }
 
     #[test]

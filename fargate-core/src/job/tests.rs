@@ -14,7 +14,7 @@ use super::*;
 use crate::testkit::{Faults, FaultyExec, FaultyLauncher, MemoryCloud, Method, When};
 use crate::{
     Collected, Error, ErrorKind, ExecRequest, ExitStatus, Pace, RemoteExec, Result, StopCause,
-    Stopped, TaskLauncher,
+    Stopped, TaskImage, TaskLauncher,
 };
 
 #[derive(Debug)]
@@ -185,6 +185,30 @@ async fn after_a_killed_prepare_the_next_one_goes_on_with_the_same_task() {
         assert_eq!(world.cloud.running(), 1, "{method:?} {when:?}");
         assert_eq!(world.cloud.launched(), 1, "{method:?} {when:?}");
         assert_eq!(world.run("exit 3").await.unwrap(), ExitStatus::Code(3));
+        world.cleanup_leaves_nothing().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_is_launched_again_with_the_image_it_had() {
+    let asked_for = |image: Option<&str>| {
+        let mut plan = plan();
+        plan.image = image.map(|name| TaskImage::new(name).entrypoint(["/init", "-v"]));
+        plan
+    };
+    for (first, second) in [(Some("a:1"), Some("b:1")), (None, Some("b:1")), (Some("a:1"), None)] {
+        let world = World::new();
+        world.faults.plan(Method::Launch, 1, When::HangAfter);
+        world.faults.plan(Method::List, 1, When::Before(ErrorKind::PermissionDenied));
+        let (life, plan) = (world.life(), asked_for(first));
+        let cancel = CancellationToken::new();
+        let killed = timeout(Duration::from_secs(5), life.prepare(&plan, &cancel)).await;
+        assert!(killed.is_err(), "the launch was not reached");
+        world.life().prepare(&asked_for(second), &cancel).await.unwrap();
+        let asked = world.cloud.asked();
+        assert_eq!(asked.len(), 2);
+        assert_eq!(asked[0].image, asked_for(first).image);
+        assert_eq!((&asked[0].key, &asked[0].image), (&asked[1].key, &asked[1].image));
         world.cleanup_leaves_nothing().await;
     }
 }

@@ -2,10 +2,12 @@
 
 mod endpoint;
 mod handle;
+mod image;
 mod spec;
 mod status;
 
 pub use endpoint::Endpoint;
 pub use handle::TaskHandle;
+pub use image::{PullPolicy, TaskImage};
 pub use spec::{TaskKey, TaskSpec};
 pub use status::{StopCause, Stopped, TaskStatus};

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::TaskImage;
 use crate::{Error, ErrorKind, Result};
 
 /// Names one launch: the idempotency key.
@@ -66,8 +67,8 @@ impl From<TaskKey> for String {
 
 /// What to launch.
 ///
-/// Whatever is the same for every task of a backend (image, subnets, sizes) belongs to that
-/// backend's own configuration, not here.
+/// Whatever is the same for every task of a backend (subnets, sizes, its usual image) belongs to
+/// that backend's own configuration, not here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TaskSpec {
@@ -81,6 +82,8 @@ pub struct TaskSpec {
     pub authorized_key: String,
     /// For people and bills: tags on ECS, labels on Kubernetes.
     pub labels: BTreeMap<String, String>,
+    /// The image to run instead of the backend's own, where the backend can choose one.
+    pub image: Option<TaskImage>,
     /// How long the task may live before it ends itself, where the backend can see to that.
     pub deadline: Option<Duration>,
     /// How long the launcher may look for room. A launcher may have a shorter limit of its own.
@@ -88,13 +91,14 @@ pub struct TaskSpec {
 }
 
 impl TaskSpec {
-    /// A spec without labels and deadline.
+    /// A spec without labels and deadline, for the backend's own image.
     pub fn new(key: TaskKey, owner: TaskKey, authorized_key: impl Into<String>) -> Self {
         Self {
             key,
             owner,
             authorized_key: authorized_key.into(),
             labels: BTreeMap::new(),
+            image: None,
             deadline: None,
             launch_timeout: None,
         }
@@ -104,6 +108,13 @@ impl TaskSpec {
     #[must_use]
     pub fn label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.labels.insert(name.into(), value.into());
+        self
+    }
+
+    /// Runs this image instead of the backend's own.
+    #[must_use]
+    pub fn image(mut self, image: TaskImage) -> Self {
+        self.image = Some(image);
         self
     }
 

@@ -22,6 +22,8 @@ pub struct MemoryCloud {
 #[derive(Debug, Default)]
 struct State {
     tasks: BTreeMap<String, Task>,
+    /// What every launch asked for.
+    asked: Vec<TaskSpec>,
     /// What becomes of the next launches instead of running.
     doomed: VecDeque<Stopped>,
     launched: usize,
@@ -79,6 +81,12 @@ impl MemoryCloud {
         self.state().tasks.values().filter(|task| task.stopped.is_none()).count()
     }
 
+    /// What each launch asked for, oldest first, those included that found a task there.
+    #[must_use]
+    pub fn asked(&self) -> Vec<TaskSpec> {
+        self.state().asked.clone()
+    }
+
     /// How many tasks were ever started.
     #[must_use]
     pub fn launched(&self) -> usize {
@@ -104,6 +112,7 @@ impl TaskLauncher for MemoryCloud {
         // One turn of the scheduler, so that a dropped call can be dropped in the middle.
         tokio::task::yield_now().await;
         let mut state = self.state();
+        state.asked.push(spec.clone());
         let key = spec.key.as_str();
         if !state.tasks.contains_key(key) {
             let stopped = state.doomed.pop_front();

@@ -1,0 +1,53 @@
+use serde::{Deserialize, Serialize};
+
+/// The image one task is to run instead of its backend's own, with what belongs to it.
+///
+/// Whoever fills it in has checked that the task may run it. A backend whose tasks have a fixed
+/// image (the task definition on ECS, this machine) ignores it and says so in its documentation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TaskImage {
+    /// The reference, such as `registry.example.com/ci/rust:1`.
+    pub name: String,
+    /// What runs instead of the image's own entry point, the program first, taken literally: no
+    /// variable in it is expanded. Empty leaves the image's own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entrypoint: Vec<String>,
+    /// When to pull it; `None` is the backend's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_policy: Option<PullPolicy>,
+}
+
+impl TaskImage {
+    /// The image `name` with its own entry point, pulled when the backend thinks fit.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), entrypoint: Vec::new(), pull_policy: None }
+    }
+
+    /// Runs this instead of the image's own entry point, the program first.
+    #[must_use]
+    pub fn entrypoint<T: Into<String>>(mut self, words: impl IntoIterator<Item = T>) -> Self {
+        self.entrypoint = words.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Says when to pull it.
+    #[must_use]
+    pub fn pull_policy(mut self, policy: PullPolicy) -> Self {
+        self.pull_policy = Some(policy);
+        self
+    }
+}
+
+/// When an image is pulled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum PullPolicy {
+    /// Every time, so that a tag that was moved counts.
+    Always,
+    /// Only where the machine does not have it yet.
+    IfNotPresent,
+    /// Never: the machine must have it.
+    Never,
+}
