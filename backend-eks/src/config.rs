@@ -21,9 +21,10 @@ pub struct EksConfig {
     pub access: ClusterAccess,
     /// Namespace of the pods; a Fargate profile must select it.
     pub namespace: String,
-    /// Image of the container `ci-coordinator`: it runs an SSH server for the key in the variable
-    /// `SSH_PUBLIC_KEY`.
-    pub image: String,
+    /// Image of the container `ci-coordinator` for a task that brings none: it runs an SSH server
+    /// for the key in the variable `SSH_PUBLIC_KEY`. [`TaskSpec::image`](fargate_core::TaskSpec)
+    /// goes over it. `None`: every task must bring one, unless the template has one.
+    pub image: Option<String>,
     /// Service account of the pod. Without one, neither here nor in the template, the job gets
     /// no token for the cluster's API.
     pub service_account: Option<String>,
@@ -48,6 +49,9 @@ pub struct EksConfig {
     pub tolerations: Vec<Toleration>,
     /// Priority class of the pod.
     pub priority_class: Option<String>,
+    /// The longest a pod may live once it has its machine, to whole seconds: its
+    /// `activeDeadlineSeconds`. Of this and the task's own deadline the earlier counts.
+    pub deadline: Option<Duration>,
     /// A YAML file with a `Pod` that everything else here is laid over. If it has containers, one
     /// of them is `ci-coordinator`.
     pub pod_template: Option<PathBuf>,
@@ -68,7 +72,7 @@ pub struct EksConfig {
 
 impl EksConfig {
     /// A configuration for pods of `image` in `namespace`, `root` on port 22, ten minutes for a
-    /// launch, and no sizes: the smallest Fargate has.
+    /// launch, no deadline but the tasks' own, and no sizes: the smallest Fargate has.
     pub fn new(
         access: ClusterAccess,
         namespace: impl Into<String>,
@@ -77,7 +81,7 @@ impl EksConfig {
         Self {
             access,
             namespace: namespace.into(),
-            image: image.into(),
+            image: Some(image.into()),
             service_account: None,
             labels: BTreeMap::new(),
             annotations: BTreeMap::new(),
@@ -88,6 +92,7 @@ impl EksConfig {
             node_selector: BTreeMap::new(),
             tolerations: Vec::new(),
             priority_class: None,
+            deadline: None,
             pod_template: None,
             connect: Connect::default(),
             ssh_user: "root".to_owned(),

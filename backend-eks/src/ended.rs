@@ -157,7 +157,8 @@ fn hint(status: &PodStatus, cause: StopCause) -> Option<&'static str> {
         }
         StopCause::Exited if own_storage(status) => "raise EphemeralStorage",
         StopCause::Exited if status.reason.as_deref() == Some("DeadlineExceeded") => {
-            "the pod lived as long as its activeDeadlineSeconds allow: raise the job's timeout"
+            "the pod lived as long as its activeDeadlineSeconds allow: raise the job's timeout, or \
+             DeadlineSeconds where that is shorter"
         }
         StopCause::Exited => {
             "the container's main process ended: its entry point must keep sshd in the foreground \

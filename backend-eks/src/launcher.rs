@@ -33,8 +33,10 @@ use crate::{access, adopt, pod, stop, stopped_keys, template};
 ///   without the right to create those it is free again.
 /// - [`list`](TaskLauncher::list): by label, then by the annotation that has the owner in full.
 /// - Short service trouble is borne ([`EksPace`](crate::EksPace)), `Retry-After` is honoured.
-/// - [`TaskSpec::deadline`] is the pod's `activeDeadlineSeconds`: it counts from when the pod has
-///   its machine.
+/// - [`TaskSpec::deadline`] is the pod's `activeDeadlineSeconds`, or [`EksConfig::deadline`] if that
+///   is earlier: it counts from when the pod has its machine.
+/// - [`TaskSpec::image`] goes over [`EksConfig::image`]; its entry point is the container's command,
+///   over the template's, with no arguments.
 pub struct EksLauncher {
     config: EksConfig,
     cluster: Cluster,
@@ -127,7 +129,7 @@ impl TaskLauncher for EksLauncher {
     }
 
     async fn launch(&self, spec: &TaskSpec) -> Result<TaskHandle> {
-        let body = pod::build(&self.config, &self.template, spec);
+        let body = pod::build(&self.config, &self.template, spec)?;
         let launch = Launch::new(&self.cluster, spec, &body, self.config.launch_timeout);
         let pod = launch.run().await?;
         self.handle(&pod).ok_or_else(|| {

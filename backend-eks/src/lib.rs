@@ -14,6 +14,7 @@ mod error;
 mod exec;
 mod forward;
 mod handle;
+mod image;
 mod launch;
 mod launcher;
 mod merge;

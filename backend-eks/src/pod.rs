@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use fargate_core::TaskSpec;
+use fargate_core::{Error, ErrorKind, Result, TaskSpec};
 use serde_json::{Map, Value, json};
 
+use crate::call::CREATE;
 use crate::config::{Connect, EksConfig};
+use crate::image;
 use crate::merge::lay_over;
 use crate::names;
 
 /// The container that runs the jobs.
 pub(crate) const CONTAINER: &str = "ci-coordinator";
-/// Does nothing until it is asked to end, and then ends at once.
-const IDLE: &str = "trap 'exit 0' TERM INT; while :; do sleep 86400 & wait $!; done";
 /// The variable every task image reads its authorised key from.
 pub(crate) const PUBLIC_KEY: &str = "SSH_PUBLIC_KEY";
 
@@ -20,7 +20,10 @@ pub(crate) const PUBLIC_KEY: &str = "SSH_PUBLIC_KEY";
 ///
 /// As JSON and not as a typed pod, so that a field that only a newer cluster knows, or a typing
 /// error in the template, arrives where it can be judged. It holds no secret.
-pub(crate) fn build(config: &EksConfig, template: &Value, spec: &TaskSpec) -> Value {
+///
+/// # Errors
+/// `InvalidConfig` when neither the task nor the configuration nor the template has an image.
+pub(crate) fn build(config: &EksConfig, template: &Value, spec: &TaskSpec) -> Result<Value> {
     let mut pod = shape(config, template);
     let marks = names::marks(spec, &config.labels, &config.annotations);
     let mut container = json!({ "name": CONTAINER });
@@ -39,35 +42,41 @@ pub(crate) fn build(config: &EksConfig, template: &Value, spec: &TaskSpec) -> Va
             "spec": { "containers": [container] },
         }),
     );
-    if let Some(deadline) = spec.deadline {
+    if let Some(deadline) = spec.deadline.into_iter().chain(config.deadline).min() {
         pod["spec"]["activeDeadlineSeconds"] = whole_seconds(deadline).max(1).into();
     }
-    pod
+    for container in jobs_containers(&mut pod) {
+        if let Some(image) = &spec.image {
+            image::put(image, container);
+        }
+        if config.connect == Connect::Exec {
+            image::wait_for_scripts(spec.image.as_ref(), container);
+        }
+        if !container["image"].is_string() {
+            return Err(Error::new(
+                ErrorKind::InvalidConfig,
+                CREATE.op,
+                "there is no image: the task brings none, and none is set for such tasks",
+            )
+            .hint("set an image for tasks that bring none"));
+        }
+    }
+    Ok(pod)
+}
+
+/// The container that runs the jobs; a template that has it twice is the API server's to refuse.
+fn jobs_containers(pod: &mut Value) -> impl Iterator<Item = &mut Value> {
+    let containers = pod["spec"]["containers"].as_array_mut();
+    containers.into_iter().flatten().filter(|one| one["name"] == CONTAINER)
 }
 
 /// What every pod has in common: the template under the configuration.
 pub(crate) fn shape(config: &EksConfig, template: &Value) -> Value {
     let mut pod = defaults(config, template);
     lay_over(&mut pod, template.clone());
-    if config.connect == Connect::Exec {
-        keep_alive(&mut pod);
-    }
     lay_over(&mut pod, configured(config));
-    if let Some(containers) = pod["spec"]["containers"].as_array_mut() {
-        for container in containers.iter_mut().filter(|one| one["name"] == CONTAINER) {
-            equal_requests_and_limits(container);
-        }
-    }
+    jobs_containers(&mut pod).for_each(equal_requests_and_limits);
     pod
-}
-
-/// Lets the jobs' container wait for scripts, unless the template says what it runs instead.
-fn keep_alive(pod: &mut Value) {
-    let containers = pod["spec"]["containers"].as_array_mut().map(Vec::as_mut_slice);
-    let own = containers.unwrap_or_default().iter_mut().find(|one| one["name"] == CONTAINER);
-    if let Some(container) = own.filter(|one| one["command"].is_null() && one["args"].is_null()) {
-        container["command"] = json!(["sh", "-c", IDLE]);
-    }
 }
 
 /// What holds unless the template says otherwise.
@@ -95,7 +104,10 @@ fn configured(config: &EksConfig) -> Value {
     .into_iter()
     .filter_map(|(name, size)| Some((name.to_owned(), size.as_deref()?.into())))
     .collect();
-    let mut container = json!({ "name": CONTAINER, "image": config.image });
+    let mut container = json!({ "name": CONTAINER });
+    if let Some(image) = &config.image {
+        container["image"] = image.as_str().into();
+    }
     if !sizes.is_empty() {
         container["resources"] = json!({ "requests": sizes, "limits": sizes });
     }

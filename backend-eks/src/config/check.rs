@@ -27,7 +27,7 @@ impl EksConfig {
         for (name, value) in [
             ("Cluster", cluster),
             ("Namespace", self.namespace.as_str()),
-            ("Image", self.image.as_str()),
+            ("Image", self.image.as_deref().unwrap_or("given by each task")),
             ("Username", self.ssh_user.as_str()),
         ] {
             if value.trim().is_empty() {
@@ -39,6 +39,9 @@ impl EksConfig {
                 format!("Namespace {:?} is no name that Kubernetes takes", self.namespace),
                 "use 1 to 63 characters of a-z, 0-9 and inner '-'",
             ));
+        }
+        if self.deadline.is_some_and(|deadline| deadline.is_zero()) {
+            return Err(wrong("DeadlineSeconds is 0", "set a time that jobs can end in"));
         }
         self.check_labels()?;
         self.check_sizes()?;
@@ -115,6 +118,8 @@ fn wrong(message: impl Into<String>, hint: impl Into<String>) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::config::Toleration;
 
@@ -125,12 +130,13 @@ mod tests {
     #[test]
     fn contradictions_are_named() {
         type Break = fn(&mut EksConfig);
-        let table: [(&str, Break); 13] = [
+        let table: [(&str, Break); 14] = [
             ("Cluster", |c| c.access = ClusterAccess::cluster(" ")),
             ("Namespace", |c| c.namespace.clear()),
             ("Namespace", |c| c.namespace = "a/b".to_owned()),
-            ("Image", |c| c.image.clear()),
+            ("Image", |c| c.image = Some(" ".to_owned())),
             ("Username", |c| c.ssh_user.clear()),
+            ("DeadlineSeconds", |c| c.deadline = Some(Duration::ZERO)),
             ("CPU", |c| c.cpu = Some("much".to_owned())),
             ("Memory", |c| c.memory = Some("4 GB".to_owned())),
             ("no size", |c| c.memory = Some("120Gi".to_owned())),
@@ -154,6 +160,8 @@ mod tests {
     #[test]
     fn what_kubernetes_takes_is_accepted() {
         let mut config = good();
+        config.image = None;
+        config.deadline = Some(Duration::from_secs(1));
         config.cpu = Some("500m".to_owned());
         config.memory = Some("1Gi".to_owned());
         config.ephemeral_storage = Some("175Gi".to_owned());

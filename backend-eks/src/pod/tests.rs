@@ -1,4 +1,4 @@
-use fargate_core::TaskKey;
+use fargate_core::{PullPolicy, TaskImage, TaskKey};
 
 use super::*;
 use crate::config::{ClusterAccess, Toleration};
@@ -18,7 +18,7 @@ fn spec() -> TaskSpec {
 
 #[test]
 fn the_plain_pod_is_complete_and_asks_for_nothing_else() {
-    let pod = build(&config(), &empty(), &spec());
+    let pod = build(&config(), &empty(), &spec()).unwrap();
     assert_eq!(
         pod,
         json!({
@@ -67,7 +67,7 @@ fn every_setting_has_its_place() {
     config.priority_class = Some("low".to_owned());
     config.labels.insert("profile".to_owned(), "ci".to_owned());
     config.annotations.insert("note".to_owned(), "anything at all".to_owned());
-    let pod = build(&config, &empty(), &spec().deadline(Duration::from_millis(3_600_001)));
+    let pod = build(&config, &empty(), &spec().deadline(Duration::from_millis(3_600_001))).unwrap();
     let spec = &pod["spec"];
     let sizes = json!({"cpu": "2", "memory": "4Gi", "ephemeral-storage": "50Gi"});
     assert_eq!(spec["containers"][0]["resources"], json!({"requests": sizes, "limits": sizes}));
@@ -112,7 +112,7 @@ fn the_template_is_under_the_configuration_and_the_task() {
     });
     let mut config = config();
     config.cpu = Some("4".to_owned());
-    let pod = build(&config, &template, &spec());
+    let pod = build(&config, &template, &spec()).unwrap();
     assert_eq!(pod["metadata"]["labels"]["team"], "a");
     assert_eq!(pod["metadata"]["labels"]["fargate-driver/owner"], "owner-1");
     assert_eq!(pod["spec"]["restartPolicy"], "Never");
@@ -134,12 +134,66 @@ fn the_template_is_under_the_configuration_and_the_task() {
 }
 
 #[test]
+fn the_tasks_image_goes_over_the_configured_one_and_the_templates() {
+    let template = json!({ "metadata": {}, "spec": { "containers": [
+        {"name": "sidecar", "image": "proxy:1", "command": ["/proxy"]},
+        {"name": "ci-coordinator", "image": "other", "command": ["/agent"], "args": ["-v"]},
+    ]}});
+    let image = TaskImage::new("alpine:3").entrypoint(["/init"]).pull_policy(PullPolicy::Always);
+    let pod = build(&config(), &template, &spec().image(image.clone())).unwrap();
+    assert_eq!(
+        pod["spec"]["containers"],
+        json!([
+            {"name": "sidecar", "image": "proxy:1", "command": ["/proxy"]},
+            {
+                "name": "ci-coordinator",
+                "image": "alpine:3",
+                "command": ["/init"],
+                "args": [],
+                "imagePullPolicy": "Always",
+                "env": [{"name": "SSH_PUBLIC_KEY", "value": "ssh-ed25519 AAAA"}],
+            },
+        ])
+    );
+    let mut config = config();
+    config.image = None;
+    let pod = build(&config, &empty(), &spec().image(image)).unwrap();
+    assert_eq!(pod["spec"]["containers"][0]["image"], "alpine:3");
+    let pod = build(&config, &template, &spec()).unwrap();
+    assert_eq!(pod["spec"]["containers"][1]["image"], "other");
+}
+
+#[test]
+fn a_pod_without_any_image_is_refused() {
+    let mut config = config();
+    config.image = None;
+    let error = build(&config, &empty(), &spec()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidConfig);
+    assert!(error.message().contains("no image"), "{error}");
+}
+
+#[test]
+fn the_earlier_deadline_counts() {
+    let seconds = |of_config: Option<u64>, of_task: Option<u64>| {
+        let (mut config, mut spec) = (config(), spec());
+        config.deadline = of_config.map(Duration::from_secs);
+        spec.deadline = of_task.map(Duration::from_secs);
+        build(&config, &empty(), &spec).unwrap()["spec"]["activeDeadlineSeconds"].as_u64()
+    };
+    assert_eq!(seconds(Some(60), Some(3600)), Some(60));
+    assert_eq!(seconds(Some(3600), Some(60)), Some(60));
+    assert_eq!(seconds(Some(90), None), Some(90));
+    assert_eq!(seconds(None, Some(90)), Some(90));
+    assert_eq!(seconds(None, None), None);
+}
+
+#[test]
 fn a_variable_of_the_template_cannot_take_the_keys_place_by_another_source() {
     let template = json!({ "metadata": {}, "spec": { "containers": [{
         "name": "ci-coordinator",
         "env": [{"name": "SSH_PUBLIC_KEY", "valueFrom": {"fieldRef": {"fieldPath": "x"}}}],
     }]}});
-    let pod = build(&config(), &template, &spec());
+    let pod = build(&config(), &template, &spec()).unwrap();
     assert_eq!(
         pod["spec"]["containers"][0]["env"],
         json!([{"name": "SSH_PUBLIC_KEY", "value": "ssh-ed25519 AAAA"}])

@@ -1,0 +1,133 @@
+//! The image of the jobs' container, and what runs in it.
+
+use fargate_core::{PullPolicy, TaskImage};
+use serde_json::{Value, json};
+
+/// Sets the image that a task brings over the container's own, with what belongs to it.
+///
+/// Assigned and not laid over: a list of the template's must not stay where the task's is empty.
+pub(crate) fn put(image: &TaskImage, container: &mut Value) {
+    container["image"] = image.name.as_str().into();
+    if let Some(policy) = image.pull_policy {
+        container["imagePullPolicy"] = pull_policy(policy).into();
+    }
+    // Else what the template or the image says.
+    if !image.entrypoint.is_empty() {
+        container["command"] = image.entrypoint.iter().map(|word| literal(word)).collect();
+        container["args"] = json!([]);
+    }
+}
+
+/// Lets a container do nothing until it is asked to end, behind the entry point that its task
+/// brings. What an image says by itself is not run: it need not wait for anything. What the
+/// template says is the operator's word.
+pub(crate) fn wait_for_scripts(image: Option<&TaskImage>, container: &mut Value) {
+    const IDLE: &str = "trap 'exit 0' TERM INT; while :; do sleep 86400 & wait $!; done";
+    let idle = json!(["sh", "-c", IDLE]);
+    if image.is_some_and(|image| !image.entrypoint.is_empty()) {
+        container["args"] = idle;
+    } else if container["command"].is_null() && container["args"].is_null() {
+        container["command"] = idle;
+    }
+}
+
+/// Kubernetes' words: "Image pull policy" in its documentation.
+fn pull_policy(policy: PullPolicy) -> &'static str {
+    match policy {
+        PullPolicy::Always => "Always",
+        PullPolicy::Never => "Never",
+        // This, and whatever else there may be one day: a machine of Fargate's is new.
+        _ => "IfNotPresent",
+    }
+}
+
+/// A word that Kubernetes leaves as it is: it expands `$(NAME)` in commands, and `$$` stands for
+/// `$` ("Define a Command and Arguments for a Container" in its documentation).
+fn literal(word: &str) -> String {
+    let mut text = String::with_capacity(word.len());
+    let mut rest = word.chars().peekable();
+    while let Some(next) = rest.next() {
+        text.push(next);
+        if next == '$' && matches!(rest.peek(), Some('$' | '(')) {
+            text.push('$');
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put_over(mut container: Value, image: &TaskImage) -> Value {
+        put(image, &mut container);
+        container
+    }
+
+    #[test]
+    fn the_tasks_image_goes_over_what_is_there() {
+        let template = json!({"image": "old", "command": ["/agent"], "args": ["-v"],
+            "imagePullPolicy": "Never", "env": []});
+        let own = TaskImage::new("new:1").entrypoint(["/init", "x"]);
+        assert_eq!(
+            put_over(template.clone(), &own.pull_policy(PullPolicy::Always)),
+            json!({"image": "new:1", "command": ["/init", "x"], "args": [],
+                "imagePullPolicy": "Always", "env": []})
+        );
+        assert_eq!(
+            put_over(template, &TaskImage::new("new:1")),
+            json!({"image": "new:1", "command": ["/agent"], "args": ["-v"],
+                "imagePullPolicy": "Never", "env": []})
+        );
+        assert_eq!(put_over(json!({}), &TaskImage::new("a")), json!({"image": "a"}));
+    }
+
+    #[test]
+    fn a_container_waits_behind_the_tasks_entry_point_or_instead_of_the_images() {
+        let waiting = |image: Option<&TaskImage>, mut container: Value| {
+            if let Some(image) = image {
+                put(image, &mut container);
+            }
+            wait_for_scripts(image, &mut container);
+            (container["command"][0].clone(), container["args"][0].clone())
+        };
+        assert_eq!(waiting(None, json!({})), (json!("sh"), Value::Null));
+        let plain = TaskImage::new("a");
+        assert_eq!(waiting(Some(&plain), json!({})), (json!("sh"), Value::Null));
+        let own = TaskImage::new("a").entrypoint(["/init"]);
+        assert_eq!(waiting(Some(&own), json!({})), (json!("/init"), json!("sh")));
+        let template = json!({"command": ["/agent"]});
+        assert_eq!(waiting(Some(&own), template.clone()), (json!("/init"), json!("sh")));
+        assert_eq!(waiting(Some(&plain), template), (json!("/agent"), Value::Null));
+        assert_eq!(waiting(None, json!({"args": ["x"]})), (Value::Null, json!("x")));
+    }
+
+    #[test]
+    fn each_pull_policy_has_kubernetes_word() {
+        let words = [
+            (PullPolicy::Always, "Always"),
+            (PullPolicy::IfNotPresent, "IfNotPresent"),
+            (PullPolicy::Never, "Never"),
+        ];
+        for (policy, word) in words {
+            assert_eq!(pull_policy(policy), word);
+        }
+    }
+
+    /// What the kubelet does with a command, by its documentation: from left to right `$$` becomes
+    /// `$`, a reference to a known variable its value, and everything else stays.
+    fn by_the_kubelet(word: &str) -> String {
+        word.replace("$$", "\0").replace("$(HOME)", "/root").replace('\0', "$")
+    }
+
+    #[test]
+    fn an_entry_point_is_taken_literally() {
+        for word in
+            ["", "$", "$$", "$$$", "$HOME", "${HOME}", "$(HOME)", "$$(HOME)", "a$(b)$", "ä$("]
+        {
+            assert_eq!(by_the_kubelet(&literal(word)), word, "{}", literal(word));
+        }
+        assert_eq!(literal("echo $HOME"), "echo $HOME");
+        assert_eq!(literal("$(HOME)"), "$$(HOME)");
+    }
+}
