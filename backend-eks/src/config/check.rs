@@ -46,6 +46,13 @@ impl EksConfig {
         self.check_labels()?;
         self.check_sizes()?;
         for toleration in &self.tolerations {
+            let (key, value) = (&toleration.key, toleration.value.as_deref().unwrap_or_default());
+            if !(key.is_empty() || names::is_label_name(key)) || !names::is_label_value(value) {
+                return Err(wrong(
+                    format!("the toleration of {key:?} is not one that Kubernetes takes"),
+                    "key and value of a taint follow the rules of labels",
+                ));
+            }
             match toleration.effect.as_deref() {
                 None | Some("NoSchedule" | "PreferNoSchedule" | "NoExecute") => {}
                 Some(other) => {
@@ -130,7 +137,7 @@ mod tests {
     #[test]
     fn contradictions_are_named() {
         type Break = fn(&mut EksConfig);
-        let table: [(&str, Break); 14] = [
+        let table: [(&str, Break); 16] = [
             ("Cluster", |c| c.access = ClusterAccess::cluster(" ")),
             ("Namespace", |c| c.namespace.clear()),
             ("Namespace", |c| c.namespace = "a/b".to_owned()),
@@ -144,6 +151,8 @@ mod tests {
             ("EphemeralStorage", |c| c.ephemeral_storage = Some("176Gi".to_owned())),
             ("label", |c| drop(c.labels.insert("a b".to_owned(), String::new()))),
             ("annotation", |c| drop(c.annotations.insert("/x".to_owned(), String::new()))),
+            ("toleration", |c| c.tolerations.push(Toleration::new("a b"))),
+            ("toleration", |c| c.tolerations.push(Toleration::new("x").value("a b"))),
             ("effect", |c| c.tolerations.push(Toleration::new("x").effect("Never"))),
         ];
         assert!(good().check().is_ok());

@@ -1,9 +1,10 @@
 //! Tasks on EKS: pods.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use fargate_backend_eks::{
-    AssumeRole, ClusterAccess, Connect, EksConfig, EksLauncher, PodExec, PodPorts,
+    AssumeRole, ClusterAccess, Connect, EksConfig, EksLauncher, PodExec, PodPorts, Toleration,
 };
 use fargate_core::{Pace, Result, TaskLauncher, async_trait};
 
@@ -13,7 +14,7 @@ use super::way_in::WayIn;
 use crate::config::{Settings, keys};
 
 /// What prepare is about to do.
-pub(super) fn describe(settings: &Settings) -> String {
+pub(super) fn describe(settings: &Settings, image: &str) -> String {
     let text = |key| settings.text(key).unwrap_or("?");
     let cluster = if settings.text(keys::EKS_CLUSTER).is_some() {
         format!("EKS cluster {}", text(keys::EKS_CLUSTER))
@@ -22,11 +23,7 @@ pub(super) fn describe(settings: &Settings) -> String {
     } else {
         "this cluster".to_owned()
     };
-    format!(
-        "Starting a pod of {} in namespace {} of {cluster}",
-        text(keys::EKS_IMAGE),
-        text(keys::EKS_NAMESPACE)
-    )
+    format!("Starting a pod of {image} in namespace {} of {cluster}", text(keys::EKS_NAMESPACE))
 }
 
 #[async_trait]
@@ -42,8 +39,10 @@ impl Tasks for EksConfig {
 
 pub(super) fn config(settings: &Settings) -> Result<EksConfig> {
     let needed = |key: &str| settings.owned(key).unwrap_or_default();
-    let mut config =
-        EksConfig::new(access(settings)?, needed(keys::EKS_NAMESPACE), needed(keys::EKS_IMAGE));
+    let namespace = needed(keys::EKS_NAMESPACE);
+    let mut config = EksConfig::new(access(settings)?, namespace, String::new());
+    // Not empty but none where every job has to bring its own.
+    config.image = settings.owned(keys::EKS_DEFAULT_IMAGE);
     config.service_account = settings.owned(keys::EKS_SERVICE_ACCOUNT);
     config.labels = settings.text_map(keys::EKS_LABELS);
     config.annotations = settings.text_map(keys::EKS_ANNOTATIONS);
@@ -52,7 +51,13 @@ pub(super) fn config(settings: &Settings) -> Result<EksConfig> {
     config.ephemeral_storage = settings.owned(keys::EKS_EPHEMERAL_STORAGE);
     config.image_pull_secrets = settings.texts(keys::EKS_IMAGE_PULL_SECRETS).to_vec();
     config.node_selector = settings.text_map(keys::EKS_NODE_SELECTOR);
+    config.tolerations =
+        settings.tolerations(keys::EKS_TOLERATIONS).iter().map(toleration).collect();
     config.priority_class = settings.owned(keys::EKS_PRIORITY_CLASS);
+    config.deadline = settings
+        .number(keys::EKS_DEADLINE_SECONDS)
+        .and_then(|seconds| u64::try_from(seconds).ok())
+        .map(Duration::from_secs);
     config.pod_template = settings.path(keys::EKS_POD_TEMPLATE);
     config.connect = connect(settings);
     config.ssh_user = settings.owned(keys::SSH_USERNAME).unwrap_or(config.ssh_user);
@@ -83,6 +88,13 @@ fn connect(settings: &Settings) -> Connect {
         Some("exec") => Connect::Exec,
         _ => Connect::Ssh,
     }
+}
+
+fn toleration(one: &crate::config::Toleration) -> Toleration {
+    let mut toleration = Toleration::new(&one.key);
+    toleration.value.clone_from(&one.value);
+    toleration.effect.clone_from(&one.effect);
+    toleration
 }
 
 /// One of the three ways to a cluster.

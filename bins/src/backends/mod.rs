@@ -39,12 +39,19 @@ pub fn check(settings: &Settings) -> Result<()> {
     open(settings)?.new_credential().map(drop)
 }
 
-/// What prepare is about to do, in one line.
+/// Whether the backend can run a task in an image of the job's.
 #[must_use]
-pub fn describe(settings: &Settings) -> String {
+pub fn can_choose_images(settings: &Settings) -> bool {
+    settings.text(keys::BACKEND) == Some("eks")
+}
+
+/// What prepare is about to do, in one line. `image` is what the task runs in, where that can be
+/// chosen.
+#[must_use]
+pub fn describe(settings: &Settings, image: Option<&str>) -> String {
     match settings.text(keys::BACKEND) {
         Some("local") => "Starting a task on this machine".to_owned(),
-        Some("eks") => eks::describe(settings),
+        Some("eks") => eks::describe(settings, image.unwrap_or("?")),
         _ => ecs::describe(settings),
     }
 }

@@ -25,6 +25,8 @@ pub enum Kind {
     Providers,
     /// A table `{ Arn, ExternalId, SessionName }`.
     Role,
+    /// A list of `{ Key, Operator, Value, Effect }`.
+    Tolerations,
 }
 
 /// One key.
@@ -58,7 +60,7 @@ pub const NEEDS: &[Need] = &[
     Need { backend: "ecs", any_of: &[SSH_USERNAME] },
     Need { backend: "eks", any_of: &[EKS_CLUSTER, EKS_KUBECONFIG, EKS_IN_CLUSTER] },
     Need { backend: "eks", any_of: &[EKS_NAMESPACE] },
-    Need { backend: "eks", any_of: &[EKS_IMAGE] },
+    Need { backend: "eks", any_of: &[EKS_DEFAULT_IMAGE, EKS_ALLOWED_IMAGES] },
     Need { backend: "eks", any_of: &[METADATA_DIRECTORY] },
 ];
 
@@ -108,7 +110,8 @@ keys! {
     EKS_CONTEXT = "EKS.Context", Kind::Text, None;
     EKS_IN_CLUSTER = "EKS.InCluster", Kind::Flag, None;
     EKS_NAMESPACE = "EKS.Namespace", Kind::Text, None;
-    EKS_IMAGE = "EKS.Image", Kind::Text, None;
+    EKS_DEFAULT_IMAGE = "EKS.DefaultImage", Kind::Text, None;
+    EKS_ALLOWED_IMAGES = "EKS.AllowedImages", Kind::Texts, None;
     EKS_CONNECT = "EKS.Connect", Kind::Word(&["ssh", "port-forward", "exec"]), Some("\"ssh\"");
     EKS_SERVICE_ACCOUNT = "EKS.ServiceAccount", Kind::Text, None;
     EKS_LABELS = "EKS.Labels", Kind::TextMap, None;
@@ -118,7 +121,9 @@ keys! {
     EKS_EPHEMERAL_STORAGE = "EKS.EphemeralStorage", Kind::TextOrNumber, None;
     EKS_IMAGE_PULL_SECRETS = "EKS.ImagePullSecrets", Kind::Texts, None;
     EKS_NODE_SELECTOR = "EKS.NodeSelector", Kind::TextMap, None;
+    EKS_TOLERATIONS = "EKS.Tolerations", Kind::Tolerations, None;
     EKS_PRIORITY_CLASS = "EKS.PriorityClass", Kind::Text, None;
+    EKS_DEADLINE_SECONDS = "EKS.DeadlineSeconds", Kind::Number(60, 2_147_483_647), None;
     EKS_POD_TEMPLATE = "EKS.PodTemplate", Kind::Text, None;
     METADATA_DIRECTORY = "TaskMetadata.Directory", Kind::Text, None;
     SSH_USERNAME = "SSH.Username", Kind::Text, None;

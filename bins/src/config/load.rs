@@ -356,6 +356,90 @@ mod tests {
     }
 
     #[test]
+    fn tolerations_are_read_and_shown() {
+        let settings = good(
+            r#"
+            [EKS]
+            Tolerations = [
+                { key = "a" },
+                { Key = "b", Operator = "exists", Effect = "noschedule" },
+                { Key = "c", Value = "1", Effect = "NoExecute" },
+                { Key = "d", Operator = "Equal" },
+            ]
+            "#,
+        )
+        .settings;
+        let read: Vec<_> = settings
+            .tolerations(keys::EKS_TOLERATIONS)
+            .iter()
+            .map(|one| (one.key.as_str(), one.value.as_deref(), one.effect.as_deref()))
+            .collect();
+        assert_eq!(
+            read,
+            [
+                ("a", None, None),
+                ("b", None, Some("NoSchedule")),
+                ("c", Some("1"), Some("NoExecute")),
+                ("d", Some(""), None),
+            ]
+        );
+        let (value, _) = settings.get(keys::EKS_TOLERATIONS).unwrap();
+        assert_eq!(
+            value.to_string(),
+            "[{ Key = \"a\" }, { Key = \"b\", Effect = \"NoSchedule\" }, \
+             { Key = \"c\", Value = \"1\", Effect = \"NoExecute\" }, \
+             { Key = \"d\", Value = \"\" }]"
+        );
+        let list = good("[[EKS.Tolerations]]\nKey = 'x'\n").settings;
+        assert_eq!(list.tolerations(keys::EKS_TOLERATIONS).len(), 1);
+        for (wrong, word) in [
+            ("'x'", "a list such as"),
+            ("['x']", "a list such as"),
+            ("[{}]", "Key is a text"),
+            ("[{ Key = 7 }]", "Key is a text"),
+            ("[{ Key = 'x', Value = 7 }]", "a text in quotes"),
+            ("[{ Key = 'x', Effect = 'Never' }]", "Effect is one of \"NoSchedule\""),
+            ("[{ Key = 'x', Operator = 'Like' }]", "Operator is one of \"Equal\""),
+            ("[{ Key = 'x', Operator = 'Exists', Value = 'y' }]", "without Value"),
+            ("[{ Key = 'x', Seconds = 7 }]", "Seconds is none of them"),
+            ("[{ Key = 'x', key = 'y' }]", "Key once"),
+        ] {
+            let message = bad(&format!("[EKS]\nTolerations = {wrong}\n"));
+            assert!(message.starts_with("c.toml line 2: EKS.Tolerations must be "), "{message}");
+            assert!(message.contains(word), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_deadline_is_a_number_of_seconds_from_a_minute_on() {
+        let settings = good("[EKS]\nDeadlineSeconds = 60\n").settings;
+        assert_eq!(settings.number(keys::EKS_DEADLINE_SECONDS), Some(60));
+        for wrong in ["59", "0", "-1", "2147483648", "'60'", "'1h'"] {
+            let message = bad(&format!("[EKS]\nDeadlineSeconds = {wrong}\n"));
+            assert!(message.contains("EKS.DeadlineSeconds must be a whole number"), "{message}");
+        }
+    }
+
+    #[test]
+    fn on_eks_an_image_for_all_jobs_or_a_rule_for_theirs_is_needed() {
+        let required = |lines: &str| {
+            let text = format!(
+                "Backend = 'eks'\n[EKS]\nInCluster = true\nNamespace = 'n'\n{lines}\n\
+                 [TaskMetadata]\nDirectory = '/x'\n"
+            );
+            good(&text).require(Path::new("c.toml"))
+        };
+        for enough in ["DefaultImage = 'a'", "AllowedImages = ['a']"] {
+            required(enough).unwrap();
+        }
+        for (none, word) in [("", "no DefaultImage or AllowedImages"), ("AllowedImages = []", "no")]
+        {
+            let error = required(none).unwrap_err();
+            assert!(error.message().contains(word), "{error}");
+        }
+    }
+
+    #[test]
     fn an_empty_text_counts_as_absent_and_a_port_below_one_as_the_default() {
         let settings = good("[Fargate]\nPlatformVersion = ''\n[SSH]\nPort = 0\n").settings;
         assert_eq!(settings.text(keys::PLATFORM_VERSION), None);

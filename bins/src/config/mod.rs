@@ -14,4 +14,4 @@ mod value;
 pub use self::load::{Loaded, load, load_text};
 pub use self::settings::{Origin, Settings};
 pub use self::show::show;
-pub use self::value::{Provider, Role, Value};
+pub use self::value::{Provider, Role, Toleration, Value};

@@ -7,7 +7,7 @@ use toml_edit::{Item, TableLike};
 
 use super::find::find_key;
 use super::keys::Kind;
-use super::value::{Provider, Role, Value};
+use super::value::{Provider, Role, Toleration, Value};
 
 /// Reads `item` as `kind`. `Ok(None)` means "as if it were absent" (an empty text).
 ///
@@ -20,10 +20,7 @@ pub(super) fn read(kind: Kind, item: &Item) -> Result<Option<Value>, String> {
         },
         Kind::Word(words) => match text(item).map_err(|_| one_of(words))? {
             "" => return Ok(None),
-            text => match words.iter().find(|word| word.eq_ignore_ascii_case(text)) {
-                Some(word) => Value::Text((*word).to_owned()),
-                None => return Err(format!("{}, not {text:?}", one_of(words))),
-            },
+            text => Value::Text(word(words, text)?),
         },
         Kind::Flag => Value::Flag(item.as_bool().ok_or("true or false, without quotes")?),
         Kind::Port => match number(item)? {
@@ -46,6 +43,7 @@ pub(super) fn read(kind: Kind, item: &Item) -> Result<Option<Value>, String> {
         Kind::TextMap => Value::TextMap(text_map(item)?),
         Kind::Providers => Value::Providers(providers(item)?),
         Kind::Role => Value::Role(role(item)?),
+        Kind::Tolerations => Value::Tolerations(tolerations(item)?),
     }))
 }
 
@@ -55,6 +53,12 @@ const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 fn one_of(words: &[&str]) -> String {
     let quoted: Vec<_> = words.iter().map(|word| format!("{word:?}")).collect();
     format!("one of {}", quoted.join(", "))
+}
+
+/// `text` as the table spells it.
+fn word(words: &[&str], text: &str) -> Result<String, String> {
+    let known = words.iter().find(|word| word.eq_ignore_ascii_case(text));
+    known.map(|word| (*word).to_owned()).ok_or_else(|| format!("{}, not {text:?}", one_of(words)))
 }
 
 fn text(item: &Item) -> Result<&str, String> {
@@ -117,9 +121,12 @@ fn fields<'a>(
     Ok(found)
 }
 
-fn providers(item: &Item) -> Result<Vec<Provider>, String> {
-    let expected =
-        "a list such as [{ Name = \"FARGATE_SPOT\", Weight = 1 }, { Name = \"FARGATE\" }]";
+/// Each table of a list of them, read by `read`.
+fn tables<T>(
+    item: &Item,
+    expected: &str,
+    read: impl Fn(&dyn TableLike) -> Result<T, String>,
+) -> Result<Vec<T>, String> {
     let mut tables: Vec<&dyn TableLike> = Vec::new();
     if let Some(list) = item.as_array() {
         for entry in list {
@@ -130,7 +137,13 @@ fn providers(item: &Item) -> Result<Vec<Provider>, String> {
     } else {
         return Err(expected.into());
     }
-    tables.into_iter().map(provider).collect()
+    tables.into_iter().map(read).collect()
+}
+
+fn providers(item: &Item) -> Result<Vec<Provider>, String> {
+    let expected =
+        "a list such as [{ Name = \"FARGATE_SPOT\", Weight = 1 }, { Name = \"FARGATE\" }]";
+    tables(item, expected, provider)
 }
 
 fn provider(table: &dyn TableLike) -> Result<Provider, String> {
@@ -154,13 +167,48 @@ fn role(item: &Item) -> Result<Role, String> {
     let expected = "a table such as { Arn = \"arn:aws:iam::111122223333:role/ci\" }";
     let fields =
         fields(item.as_table_like().ok_or(expected)?, &["Arn", "ExternalId", "SessionName"])?;
-    let optional =
-        |name: &str| fields.get(name).map(|item| text(item).map(str::to_owned)).transpose();
     Ok(Role {
         arn: required_text(&fields, "Arn")?,
-        external_id: optional("ExternalId")?,
-        session_name: optional("SessionName")?,
+        external_id: optional_text(&fields, "ExternalId")?,
+        session_name: optional_text(&fields, "SessionName")?,
     })
+}
+
+fn tolerations(item: &Item) -> Result<Vec<Toleration>, String> {
+    let expected = "a list such as [{ Key = \"ci\", Value = \"yes\", Effect = \"NoSchedule\" }]";
+    tables(item, expected, toleration)
+}
+
+/// The words are those of Kubernetes' `Toleration`. Without `Operator` it follows from `Value`.
+fn toleration(table: &dyn TableLike) -> Result<Toleration, String> {
+    let fields = fields(table, &["Key", "Operator", "Value", "Effect"])?;
+    let chosen = |name: &str, words: &[&str]| {
+        let written = optional_text(&fields, name)?;
+        let known = written.map(|text| word(words, &text)).transpose();
+        known.map_err(|expected| format!("a list whose {name} is {expected}"))
+    };
+    let value = match (
+        chosen("Operator", &["Equal", "Exists"])?.as_deref(),
+        optional_text(&fields, "Value")?,
+    ) {
+        (Some("Exists"), Some(_)) => {
+            return Err("a list without Value where Operator is \"Exists\"".into());
+        }
+        (Some("Equal"), value) => Some(value.unwrap_or_default()),
+        (_, value) => value,
+    };
+    Ok(Toleration {
+        key: required_text(&fields, "Key")?,
+        value,
+        effect: chosen("Effect", &["NoSchedule", "PreferNoSchedule", "NoExecute"])?,
+    })
+}
+
+fn optional_text(
+    fields: &BTreeMap<&'static str, &Item>,
+    name: &str,
+) -> Result<Option<String>, String> {
+    fields.get(name).map(|item| text(item).map(str::to_owned)).transpose()
 }
 
 fn required_text(fields: &BTreeMap<&'static str, &Item>, name: &str) -> Result<String, String> {

@@ -3,7 +3,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::value::{Provider, Role, Value};
+use super::value::{Provider, Role, Toleration, Value};
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,6 +118,15 @@ impl Settings {
     pub fn providers(&self, path: &str) -> &[Provider] {
         match self.values.get(path) {
             Some((Value::Providers(providers), _)) => providers,
+            _ => &[],
+        }
+    }
+
+    /// Taints to bear; empty when they are not set.
+    #[must_use]
+    pub fn tolerations(&self, path: &str) -> &[Toleration] {
+        match self.values.get(path) {
+            Some((Value::Tolerations(tolerations), _)) => tolerations,
             _ => &[],
         }
     }

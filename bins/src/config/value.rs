@@ -24,6 +24,17 @@ pub struct Role {
     pub session_name: Option<String>,
 }
 
+/// A taint that pods bear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Toleration {
+    /// Key of the taint.
+    pub key: String,
+    /// Its value; `None` bears every value.
+    pub value: Option<String>,
+    /// Its effect; `None` bears every effect.
+    pub effect: Option<String>,
+}
+
 /// A checked value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
@@ -43,6 +54,8 @@ pub enum Value {
     Providers(Vec<Provider>),
     /// A role.
     Role(Role),
+    /// Taints to bear.
+    Tolerations(Vec<Toleration>),
 }
 
 impl fmt::Display for Value {
@@ -88,6 +101,18 @@ impl fmt::Display for Value {
                 optional(&mut item, "ExternalId", id);
                 optional(&mut item, "SessionName", role.session_name.as_deref().map(quoted));
                 f.write_str(&(item + " }"))
+            }
+            Self::Tolerations(tolerations) => {
+                let items: Vec<_> = tolerations
+                    .iter()
+                    .map(|one| {
+                        let mut item = format!("{{ Key = {}", quoted(&one.key));
+                        optional(&mut item, "Value", one.value.as_deref().map(quoted));
+                        optional(&mut item, "Effect", one.effect.as_deref().map(quoted));
+                        item + " }"
+                    })
+                    .collect();
+                write!(f, "[{}]", items.join(", "))
             }
         }
     }

@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
-use fargate_core::Result;
 use fargate_core::job::HandleStore;
+use fargate_core::{Error, Result};
 
 use super::cli::Cli;
 use super::context::{load_settings, metadata_directory};
 use super::job_log::{say, say_error};
-use super::task_definition;
+use super::{image, task_definition};
 use crate::backends;
 use crate::config::{Settings, show};
 use crate::environment;
@@ -26,7 +26,8 @@ pub(super) fn check_config(cli: &Cli) -> Result<Exit> {
     let mut exit = if loaded.warnings.is_empty() { Exit::SUCCESS } else { Exit::FAILURE };
     let checks = [
         loaded.require(&path),
-        task_definition::check(&loaded.settings),
+        task_definition::check(&loaded.settings).map_err(Error::from),
+        image::check(&loaded.settings),
         backends::check(&loaded.settings),
         telemetry::start(&loaded.settings),
         metadata(&loaded.settings),

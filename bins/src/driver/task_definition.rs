@@ -1,61 +1,45 @@
 //! Which task definitions a job's author may ask for.
 
-use fargate_core::{Error, ErrorKind, Result};
-use globset::{Glob, GlobMatcher};
+use fargate_core::{Error, ErrorKind};
 
+use super::patterns::{Patterns, Star};
+use super::refusal::Refusal;
 use crate::config::{Origin, Settings, Value, keys};
 
 /// Checks a task definition that came from the job's author. The operator may choose anything.
 ///
 /// # Errors
-/// `PermissionDenied` when no pattern matches, `InvalidConfig` for a malformed pattern.
-pub(super) fn check(settings: &Settings) -> Result<()> {
+/// The author's when no pattern matches; another, `InvalidConfig`, for a malformed pattern.
+pub(super) fn check(settings: &Settings) -> Result<(), Refusal> {
     // Without the key everything is allowed, as in the Go driver; an empty list allows nothing.
-    if settings.get(keys::ALLOWED_TASK_DEFINITIONS).is_none() {
-        return Ok(());
-    }
-    let allowed = settings.texts(keys::ALLOWED_TASK_DEFINITIONS);
-    let patterns = compile(allowed)?;
-    match settings.get(keys::TASK_DEFINITION) {
-        Some((Value::Text(asked), Origin::Variable(_))) => is_allowed(asked, allowed, &patterns),
+    let allowed = Patterns::read(settings, keys::ALLOWED_TASK_DEFINITIONS, Star::Everything)?;
+    match (allowed, settings.get(keys::TASK_DEFINITION)) {
+        (Some(allowed), Some((Value::Text(asked), Origin::Variable(_))))
+            if !allowed.allow(asked) =>
+        {
+            Err(Refusal::Author(not_allowed(asked, &allowed)))
+        }
         _ => Ok(()),
     }
 }
 
-fn compile(patterns: &[String]) -> Result<Vec<GlobMatcher>> {
-    let compile = |pattern: &String| {
-        Glob::new(pattern).map(|glob| glob.compile_matcher()).map_err(|error| {
-            Error::new(
-                ErrorKind::InvalidConfig,
-                "read the configuration",
-                format!("Fargate.AllowedTaskDefinitions: {pattern:?} is no pattern"),
-            )
-            .source(error)
-        })
-    };
-    patterns.iter().map(compile).collect()
-}
-
-fn is_allowed(asked: &str, allowed: &[String], patterns: &[GlobMatcher]) -> Result<()> {
-    if patterns.iter().any(|pattern| pattern.is_match(asked)) {
-        return Ok(());
-    }
-    Err(Error::new(
+fn not_allowed(asked: &str, allowed: &Patterns) -> Error {
+    Error::new(
         ErrorKind::PermissionDenied,
         "choose the task definition",
         format!(
             "the job asks for {asked:?} (variable FARGATE_TASK_DEFINITION), which is not allowed"
         ),
     )
-    .with("allowed", allowed.join(", "))
-    .hint("choose an allowed one, or ask the runner's operator to extend AllowedTaskDefinitions"))
+    .with("allowed", allowed.list())
+    .hint("choose an allowed one, or ask the runner's operator to extend AllowedTaskDefinitions")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn choose(asked: &str, allowed: &[&str], origin: Origin) -> Result<()> {
+    fn choose(asked: &str, allowed: &[&str], origin: Origin) -> Result<(), Refusal> {
         let mut settings = Settings::default();
         let allowed = allowed.iter().map(|&pattern| pattern.to_owned()).collect();
         settings.set(keys::ALLOWED_TASK_DEFINITIONS, Value::Texts(allowed), Origin::Line(1));
@@ -71,7 +55,9 @@ mod tests {
         let chosen = |asked| choose(asked, &patterns, BY_JOB);
         assert!(chosen("ci-rust:3").is_ok());
         assert!(chosen("arn:aws:ecs:eu-west-1:1:task-definition/ci-x").is_ok());
-        assert_eq!(chosen("prod-db").unwrap_err().kind(), ErrorKind::PermissionDenied);
+        let refused = chosen("prod-db").unwrap_err();
+        assert!(matches!(&refused, Refusal::Author(_)), "{refused:?}");
+        assert_eq!(Error::from(refused).kind(), ErrorKind::PermissionDenied);
         assert!(choose("anything", &[], BY_JOB).is_err(), "an empty list allows nothing");
         let mut settings = Settings::default();
         settings.set(keys::TASK_DEFINITION, Value::Text("anything".into()), BY_JOB);
@@ -82,8 +68,9 @@ mod tests {
     fn the_operators_own_choice_is_not_checked_but_the_patterns_are() {
         assert!(choose("prod", &["ci-*"], Origin::Flag("--task-def")).is_ok());
         for origin in [Origin::Line(2), BY_JOB] {
-            let error = choose("ci-x", &["ci-*", "["], origin).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::InvalidConfig);
+            let refused = choose("ci-x", &["ci-*", "["], origin).unwrap_err();
+            assert!(matches!(&refused, Refusal::Other(_)), "{refused:?}");
+            assert_eq!(Error::from(refused).kind(), ErrorKind::InvalidConfig);
         }
     }
 }

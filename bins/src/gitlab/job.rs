@@ -1,18 +1,12 @@
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufReader, Read};
 use std::path::Path;
 use std::time::Duration;
 
 use fargate_core::job::JobId;
 use fargate_core::{Error, ErrorKind, Result};
 
-use super::response::JobResponse;
+use super::response::{JobResponse, OP, read};
 use crate::environment::{Lookup, text};
-
-const OP: &str = "read the job response";
-/// Variables can be large, but not this large.
-const MAX_BYTES: u64 = 256 << 20;
 
 /// Which job this is, from data its author cannot change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,14 +35,7 @@ impl Job {
     }
 
     fn from_response(path: &Path) -> Result<Self> {
-        let failed = |why: String| {
-            Error::new(ErrorKind::InvalidConfig, OP, format!("{}: {why}", path.display()))
-                .hint("GitLab Runner writes this file; without it the job's identity is unknown")
-        };
-        let file = File::open(path).map_err(|error| failed(error.to_string()))?;
-        let response: JobResponse = serde_json::from_reader(BufReader::new(file.take(MAX_BYTES)))
-            // The message could quote a value, and values here are secrets.
-            .map_err(|error| failed(format!("malformed at line {}", error.line())))?;
+        let response: JobResponse = read(path)?;
         let server = response.git_info.repo_url.as_deref().map(without_credentials);
         let project = response.job_info.project_id.map(|id| id.to_string());
         let job = response.id.to_string();

@@ -1,8 +1,11 @@
 //! What GitLab Runner tells a custom executor's driver, and what it wants to hear.
 
 mod exit_codes;
+mod image;
 mod job;
 mod response;
+mod variables;
 
 pub use self::exit_codes::ExitCodes;
+pub use self::image::JobImage;
 pub use self::job::Job;

@@ -4,7 +4,33 @@
 //! The field set grows with GitLab's versions, so everything else is ignored and everything here
 //! is optional.
 
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use fargate_core::{Error, ErrorKind, Result};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+pub(super) const OP: &str = "read the job response";
+/// Variables can be large, but not this large.
+const MAX_BYTES: u64 = 256 << 20;
+
+/// Reads what `T` names of the response at `path`.
+///
+/// # Errors
+/// `InvalidConfig` when the file cannot be read or is no response.
+pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
+    let failed = |why: String| {
+        Error::new(ErrorKind::InvalidConfig, OP, format!("{}: {why}", path.display()))
+            .hint("GitLab Runner writes this file; without it the job's identity is unknown")
+    };
+    let file = File::open(path).map_err(|error| failed(error.to_string()))?;
+    serde_json::from_reader(BufReader::new(file.take(MAX_BYTES)))
+        // The message could quote a value, and values here are secrets.
+        .map_err(|error| failed(format!("malformed at line {}", error.line())))
+}
 
 #[derive(Deserialize)]
 pub(super) struct JobResponse {
@@ -36,4 +62,13 @@ pub(super) struct GitInfo {
 pub(super) struct RunnerInfo {
     /// Seconds.
     pub(super) timeout: Option<u64>,
+}
+
+/// What the image needs; of any type, because most jobs run without looking at it.
+#[derive(Deserialize)]
+pub(super) struct ImageResponse {
+    #[serde(default)]
+    pub(super) image: Value,
+    #[serde(default)]
+    pub(super) variables: Value,
 }

@@ -112,7 +112,7 @@ impl Host {
     pub(crate) fn eks(double: &EksDouble) -> Self {
         Self::new(&format!(
             "Backend = \"eks\"\n[EKS]\n  Kubeconfig = {:?}\n  Namespace = \"ci\"\n  \
-             Image = \"registry.example.com/ci:7\"\n  CPU = 1\n  Memory = \"2Gi\"\n\
+             DefaultImage = \"registry.example.com/ci:7\"\n  CPU = 1\n  Memory = \"2Gi\"\n\
              [TaskMetadata]\n  Directory = \"{{root}}/metadata\"\n[SSH]\n  Port = {}\n",
             double.kubeconfig(),
             double.options().ssh_port,
