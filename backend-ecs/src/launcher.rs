@@ -10,8 +10,8 @@ use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types::Task;
 use fargate_aws_access::from_sdk;
 use fargate_core::{
-    Backoff, Endpoint, Error, ErrorKind, Result, StopCause, Stopped, TaskHandle, TaskLauncher,
-    TaskSpec, TaskStatus, async_trait,
+    Backoff, Endpoint, Error, ErrorKind, News, Pace, Result, StopCause, Stopped, TaskHandle,
+    TaskLauncher, TaskSpec, TaskStatus, async_trait, watch_by_asking,
 };
 use tokio::time::sleep;
 
@@ -203,6 +203,15 @@ impl TaskLauncher for EcsLauncher {
                 TaskStatus::Stopped(stopped)
             }
         })
+    }
+
+    async fn watch(
+        &self,
+        task: &TaskHandle,
+        pace: &Pace,
+        told: &mut (dyn for<'n> FnMut(News<'n>) + Send),
+    ) -> Result<Stopped> {
+        watch_by_asking(self, task, pace, told).await
     }
 
     async fn stop(&self, task: &TaskHandle, _grace: Duration) -> Result<()> {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use fargate_aws_access::SdkConfig;
 use fargate_core::{
-    Error, ErrorKind, Result, TaskHandle, TaskLauncher, TaskSpec, TaskStatus, async_trait,
+    Error, ErrorKind, News, Pace, Result, Stopped, TaskHandle, TaskLauncher, TaskSpec, TaskStatus,
+    async_trait, watch_by_asking,
 };
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
@@ -155,6 +156,15 @@ impl TaskLauncher for EksLauncher {
             Seen::Running(ip) => TaskStatus::Running { endpoint: task.endpoint(ip, true) },
             Seen::Stopped(stopped) => TaskStatus::Stopped(stopped),
         })
+    }
+
+    async fn watch(
+        &self,
+        task: &TaskHandle,
+        pace: &Pace,
+        told: &mut (dyn for<'n> FnMut(News<'n>) + Send),
+    ) -> Result<Stopped> {
+        watch_by_asking(self, task, pace, told).await
     }
 
     async fn stop(&self, task: &TaskHandle, grace: Duration) -> Result<()> {

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fargate_core::{
-    Endpoint, Error, ErrorKind, Result, StopCause, Stopped, TaskHandle, TaskKey, TaskLauncher,
-    TaskSpec, TaskStatus,
+    Endpoint, Error, ErrorKind, News, Pace, Result, StopCause, Stopped, TaskHandle, TaskKey,
+    TaskLauncher, TaskSpec, TaskStatus, watch_by_asking,
 };
 use serde::{Deserialize, Serialize};
 
@@ -163,6 +163,15 @@ impl TaskLauncher for LocalLauncher {
             .hint("it was stopped, or the directory for local tasks was changed")),
             _ => Ok(TaskStatus::Stopped(stopped(&dir))),
         }
+    }
+
+    async fn watch(
+        &self,
+        task: &TaskHandle,
+        pace: &Pace,
+        told: &mut (dyn for<'n> FnMut(News<'n>) + Send),
+    ) -> Result<Stopped> {
+        watch_by_asking(self, task, pace, told).await
     }
 
     async fn stop(&self, task: &TaskHandle, grace: Duration) -> Result<()> {

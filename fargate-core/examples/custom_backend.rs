@@ -1,7 +1,7 @@
 //! A backend of your own: implement [`TaskLauncher`], then let the conformance kit test it.
 //!
 //! This one "launches" plain `sleep` processes, which is all it takes to show the contract:
-//! idempotent launch, status, idempotent stop, and a list that finds what was launched.
+//! idempotent launch, status, a watch, idempotent stop, and a list that finds what was launched.
 //!
 //! ```sh
 //! cargo run -p fargate-core --features testkit --example custom_backend
@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use fargate_core::testkit::{LauncherBench, launcher as cases};
 use fargate_core::{
-    Endpoint, Error, ErrorKind, Result, StopCause, Stopped, TaskHandle, TaskLauncher, TaskSpec,
-    TaskStatus, async_trait,
+    Endpoint, Error, ErrorKind, News, Pace, Result, StopCause, Stopped, TaskHandle, TaskLauncher,
+    TaskSpec, TaskStatus, async_trait, watch_by_asking,
 };
 use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
@@ -90,6 +90,15 @@ impl TaskLauncher for SleepLauncher {
         })
     }
 
+    async fn watch(
+        &self,
+        task: &TaskHandle,
+        pace: &Pace,
+        told: &mut (dyn for<'n> FnMut(News<'n>) + Send),
+    ) -> Result<Stopped> {
+        watch_by_asking(self, task, pace, told).await
+    }
+
     async fn stop(&self, task: &TaskHandle, _grace: Duration) -> Result<()> {
         let key: String = task.state(BACKEND)?;
         if let Some(task) = self.tasks.lock().await.get_mut(&key)
@@ -123,6 +132,7 @@ async fn main() {
     };
     // In a crate of its own this is one line: fargate_core::launcher_conformance!(bench);
     cases::same_key_at_once_is_one_task(&bench.launcher, &bench).await;
+    cases::watch_tells_the_way_up_and_the_end(&bench.launcher, &bench).await;
     cases::stop_twice_is_fine(&bench.launcher, &bench).await;
     cases::stopped_key_stays_dead(&bench.launcher, &bench).await;
     cases::foreign_handle_is_refused(&bench.launcher, &bench).await;

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 
 /// What every fallible call of this workspace returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -132,15 +133,18 @@ impl ErrorKind {
 /// What failed, on what, why, and what to do about it.
 ///
 /// `Display` is one short line without the cause; [`Error::report`] prints the whole story once.
+/// Clones share the cause.
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: ErrorKind,
     op: &'static str,
     message: String,
     context: Vec<(&'static str, String)>,
     hint: Option<String>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
@@ -173,7 +177,7 @@ impl Error {
     /// Keeps the cause.
     #[must_use]
     pub fn source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.0.source = Some(source.into());
+        self.0.source = Some(Arc::from(source.into()));
         self
     }
 

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | start and stop tasks | [`TaskLauncher`], [`TaskSpec`], [`TaskHandle`], [`TaskStatus`] |
 //! | run a script on a task | [`RemoteExec`], [`ExecRequest`], [`OutputSink`], [`ExitStatus`] |
-//! | wait for a task | [`TaskLauncherExt`], [`Pace`] |
+//! | wait for a task, or watch it | [`TaskLauncherExt`], [`News`], [`Pace`] |
 //! | run a CI job over several processes | [`job::JobLife`], [`job::HandleStore`] |
 //! | understand a failure | [`Error`], [`ErrorKind`], [`Retry`] |
 //! | write a backend of your own | the two traits, [`transport`], then `testkit` (feature `testkit`) to test it |
@@ -35,7 +35,7 @@ pub use error::{Error, ErrorKind, Fault, Report, Result, Retry};
 pub use exec::{
     Collected, ExecRequest, ExitStatus, Interpreter, OutputSink, RemoteExec, Stream, quote,
 };
-pub use launch::{Pace, TaskLauncher, TaskLauncherExt, Waiting};
+pub use launch::{News, Pace, TaskLauncher, TaskLauncherExt, Waiting, watch_by_asking};
 pub use memory::keep_freed_memory;
 pub use task::{
     Endpoint, PullPolicy, StopCause, Stopped, TaskHandle, TaskImage, TaskKey, TaskSpec, TaskStatus,

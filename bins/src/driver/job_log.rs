@@ -49,6 +49,8 @@ fn line(event: &JobEvent<'_>) -> Option<String> {
         JobEvent::Address { endpoint: Endpoint::Forwarded { port, .. }, after } => {
             format!("Port {port} through the cluster's API ({})", seconds(*after))
         }
+        JobEvent::Notice(text) => (*text).to_owned(),
+        JobEvent::Warning(text) => format!("WARNING: {text}"),
         JobEvent::Ready { after, .. } => format!("Ready for commands ({})", seconds(*after)),
         JobEvent::StillWaiting(error) => format!("Still trying: {}", error.report()),
         JobEvent::Trouble(error) => format!("WARNING: {}", error.report()),

@@ -28,6 +28,10 @@ pub enum JobEvent<'a> {
         /// Since the launch.
         after: Duration,
     },
+    /// Something good to know of the task.
+    Notice(&'a str),
+    /// The platform warns of something that may pass.
+    Warning(&'a str),
     /// The address is known.
     Address {
         /// Where the task will answer.

@@ -184,6 +184,8 @@ impl JobLife {
                 self.tell(&match waiting {
                     Waiting::State(state) => JobEvent::State { state, after },
                     Waiting::Address(endpoint) => JobEvent::Address { endpoint, after },
+                    Waiting::Notice(text) => JobEvent::Notice(text),
+                    Waiting::Warning(text) => JobEvent::Warning(text),
                     Waiting::Trouble(error) => JobEvent::StillWaiting(error),
                 });
             })

@@ -1,14 +1,12 @@
 use std::future::Future;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::TaskLauncher;
 use super::ready::ReadyWait;
-use crate::{
-    Backoff, Endpoint, Error, ErrorKind, RemoteExec, Result, Retry, TaskHandle, TaskStatus,
-};
+use super::{News, TaskLauncher};
+use crate::{Endpoint, Error, ErrorKind, RemoteExec, Result, Stopped, TaskHandle};
 
 /// How often to ask while waiting for a task.
 #[derive(Debug, Clone)]
@@ -72,6 +70,10 @@ pub enum Waiting<'a> {
     State(&'a str),
     /// The address is known.
     Address(&'a Endpoint),
+    /// Something good to know of the task: [`News::Notice`].
+    Notice(&'a str),
+    /// The platform warns: [`News::Warning`].
+    Warning(&'a str),
     /// The address has not answered for [`Pace::trouble_after`]; told once, the wait goes on.
     Trouble(&'a Error),
 }
@@ -81,16 +83,16 @@ pub trait TaskLauncherExt: TaskLauncher {
     /// Waits until the task accepts commands, and returns the endpoint to use from then on.
     ///
     /// # Behavior
-    /// 1. As soon as an address is known it is probed, every [`Pace::probe`], while the status is
-    ///    asked slowly beside it.
+    /// 1. As soon as an address is known it is probed, every [`Pace::probe`], while the task is
+    ///    [watched](TaskLauncher::watch) beside it.
     /// 2. A task that stops ends the wait at once with the reason.
-    /// 3. Service trouble with [`Retry::Soon`] does not end the wait; if it outlasts `deadline`,
-    ///    it is the cause that is reported.
+    /// 3. Service trouble with [`Retry::Soon`](crate::Retry::Soon) does not end the wait; if it
+    ///    outlasts `deadline`, it is the cause that is reported.
     ///
     /// # Errors
-    /// The stop of the task as [`Stopped::into_error`](crate::Stopped::into_error), `Timeout` at
+    /// The stop of the task as [`Stopped::into_error`], `Timeout` at
     /// `deadline` with the last reason as its cause, `Cancelled`, and whatever
-    /// [`TaskLauncher::status`] or [`RemoteExec::probe`] say that no patience can mend.
+    /// [`TaskLauncher::watch`] or [`RemoteExec::probe`] say that no patience can mend.
     ///
     /// # Cancel safety
     /// Cancel-safe.
@@ -109,7 +111,7 @@ pub trait TaskLauncherExt: TaskLauncher {
     /// Waits until the task is over, at most until `deadline`.
     ///
     /// # Errors
-    /// `Timeout`, and whatever [`TaskLauncher::status`] says. A task the backend has forgotten
+    /// `Timeout`, and whatever [`TaskLauncher::watch`] says. A task the backend has forgotten
     /// is over.
     ///
     /// # Cancel safety
@@ -119,29 +121,20 @@ pub trait TaskLauncherExt: TaskLauncher {
         task: &'a TaskHandle,
         pace: &'a Pace,
         deadline: Instant,
-    ) -> impl Future<Output = Result<Option<crate::Stopped>>> + Send + 'a {
+    ) -> impl Future<Output = Result<Option<Stopped>>> + Send + 'a {
         async move {
-            let asking = async {
-                let mut pause = Backoff::new(pace.first_poll, pace.max_poll);
-                loop {
-                    match self.status(task).await {
-                        Ok(TaskStatus::Stopped(stopped)) => return Ok(Some(stopped)),
-                        Ok(_) => {}
-                        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-                        Err(error) if error.kind().retry() == Retry::Soon => {}
-                        Err(error) => return Err(error),
-                    }
-                    sleep(pause.next_pause()).await;
-                }
-            };
-            timeout_at(deadline, asking).await.unwrap_or_else(|_| {
-                Err(Error::new(
+            let mut ignored = |_: News<'_>| {};
+            match timeout_at(deadline, self.watch(task, pace, &mut ignored)).await {
+                Ok(Ok(stopped)) => Ok(Some(stopped)),
+                Ok(Err(error)) if error.kind() == ErrorKind::NotFound => Ok(None),
+                Ok(Err(error)) => Err(error),
+                Err(_) => Err(Error::new(
                     ErrorKind::Timeout,
                     "wait for the task to stop",
                     "it is not over yet",
                 )
-                .with("task", task.id()))
-            })
+                .with("task", task.id())),
+            }
         }
     }
 }

@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::TaskLauncher;
-use crate::{Result, TaskHandle, TaskSpec, TaskStatus};
+use super::{News, Pace, TaskLauncher};
+use crate::{Result, Stopped, TaskHandle, TaskSpec, TaskStatus};
 
 macro_rules! forward {
     ($wrapper:ident) => {
@@ -20,6 +20,15 @@ macro_rules! forward {
 
             async fn status(&self, task: &TaskHandle) -> Result<TaskStatus> {
                 (**self).status(task).await
+            }
+
+            async fn watch(
+                &self,
+                task: &TaskHandle,
+                pace: &Pace,
+                told: &mut (dyn for<'n> FnMut(News<'n>) + Send),
+            ) -> Result<Stopped> {
+                (**self).watch(task, pace, told).await
             }
 
             async fn stop(&self, task: &TaskHandle, grace: Duration) -> Result<()> {

@@ -1,7 +1,9 @@
-//! Starting and stopping tasks.
+//! Starting, watching and stopping tasks.
 
+mod asking;
 mod ext;
 mod forward;
+mod news;
 mod ready;
 
 use std::fmt;
@@ -9,8 +11,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+pub use self::asking::watch_by_asking;
 pub use self::ext::{Pace, TaskLauncherExt, Waiting};
-use crate::{Result, TaskHandle, TaskSpec, TaskStatus};
+pub use self::news::News;
+use crate::{Result, Stopped, TaskHandle, TaskSpec, TaskStatus};
 
 /// Starts, watches, stops and finds tasks on one backend.
 ///
@@ -59,6 +63,34 @@ pub trait TaskLauncher: fmt::Debug + Send + Sync + 'static {
     /// # Cancel safety
     /// Cancel-safe.
     async fn status(&self, task: &TaskHandle) -> Result<TaskStatus>;
+
+    /// Follows the task until it is over, and returns how it ended.
+    ///
+    /// A backend whose platform does not tell by itself calls [`watch_by_asking`].
+    ///
+    /// # Behavior
+    /// 1. Tells the status at once, and then each change of it: [`News::Status`]. States that the
+    ///    task passes faster than the platform tells may be missing.
+    /// 2. The end is returned and not told. A task that was over before is returned at once.
+    /// 3. Trouble whose [`Retry`](crate::Retry) is `Soon` is told and borne, for as long as it
+    ///    lasts: [`News::Trouble`]. Once it is over, the status is told again.
+    /// 4. The platform's warnings and what is good to know are told once each.
+    /// 5. `pace` is for asking; a backend whose platform tells by itself does not ask meanwhile.
+    ///
+    /// `told` is called from within the work, so it must not block for long.
+    ///
+    /// # Errors
+    /// `NotFound` when the backend has forgotten the task; `Unsupported` for a handle of another
+    /// backend; service errors as for [`launch`](Self::launch) that no patience can mend.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: a dropped call leaves nothing, and the next one begins anew.
+    async fn watch(
+        &self,
+        task: &TaskHandle,
+        pace: &Pace,
+        told: &mut (dyn for<'n> FnMut(News<'n>) + Send),
+    ) -> Result<Stopped>;
 
     /// Ends the task and everything that runs in it.
     ///

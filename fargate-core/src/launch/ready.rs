@@ -1,4 +1,4 @@
-//! The wait for a task that accepts commands: a slow status poll and an eager probe, side by side.
+//! The wait for a task that accepts commands: a watch and an eager probe, side by side.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -6,10 +6,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::{Pace, TaskLauncher, Waiting};
-use crate::{
-    Backoff, Endpoint, Error, ErrorKind, RemoteExec, Result, Retry, TaskHandle, TaskStatus,
-};
+use super::{News, Pace, TaskLauncher, Waiting};
+use crate::{Endpoint, Error, ErrorKind, RemoteExec, Result, TaskHandle, TaskStatus};
 
 const OP: &str = "wait for the task";
 
@@ -17,7 +15,7 @@ const OP: &str = "wait for the task";
 struct Known<'a> {
     told: &'a mut (dyn FnMut(Waiting<'_>) + Send),
     state: String,
-    /// Why the last status question or the last probe failed.
+    /// What is wrong with the service, or why the last probe failed.
     trouble: Option<Error>,
 }
 
@@ -57,7 +55,7 @@ impl<'a> ReadyWait<'a> {
                 Err(Error::new(ErrorKind::Cancelled, OP, "cancelled while the task was starting"))
             }
             ready = self.probe_addresses() => ready,
-            ended = self.poll_status(launcher) => Err(ended),
+            ended = self.watch(launcher) => Err(ended),
             () = sleep_until(deadline) => Err(self.timed_out()),
         }
     }
@@ -66,19 +64,21 @@ impl<'a> ReadyWait<'a> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks for the status until that alone decides the wait.
-    async fn poll_status<L: TaskLauncher + ?Sized>(&self, launcher: &L) -> Error {
-        let mut pause = Backoff::new(self.pace.first_poll, self.pace.max_poll);
-        loop {
-            match launcher.status(self.task).await {
-                Ok(TaskStatus::Stopped(stopped)) => return stopped.into_error("start the task"),
-                Ok(status) => self.note_status(&status),
-                Err(error) if error.kind().retry() == Retry::Soon => {
-                    self.known().trouble = Some(error);
-                }
-                Err(error) => return error,
-            }
-            sleep(pause.next_pause()).await;
+    /// Watches the task until that alone decides the wait.
+    async fn watch<L: TaskLauncher + ?Sized>(&self, launcher: &L) -> Error {
+        let mut told = |news: News<'_>| self.note(news);
+        match launcher.watch(self.task, self.pace, &mut told).await {
+            Ok(stopped) => stopped.into_error("start the task"),
+            Err(error) => error,
+        }
+    }
+
+    fn note(&self, news: News<'_>) {
+        match news {
+            News::Status(status) => self.note_status(status),
+            News::Notice(text) => (self.known().told)(Waiting::Notice(text)),
+            News::Warning(text) => (self.known().told)(Waiting::Warning(text)),
+            News::Trouble(error) => self.known().trouble = Some(error.clone()),
         }
     }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::{
-    Endpoint, Error, ErrorKind, ExecRequest, ExitStatus, OutputSink, RemoteExec, Result,
-    TaskHandle, TaskLauncher, TaskSpec, TaskStatus,
+    Endpoint, Error, ErrorKind, ExecRequest, ExitStatus, News, OutputSink, Pace, RemoteExec,
+    Result, Stopped, TaskHandle, TaskLauncher, TaskSpec, TaskStatus, watch_by_asking,
 };
 
 /// Every method a fault can hit.
@@ -17,6 +17,8 @@ pub enum Method {
     Launch,
     /// [`TaskLauncher::status`]
     Status,
+    /// [`TaskLauncher::watch`]
+    Watch,
     /// [`TaskLauncher::stop`]
     Stop,
     /// [`TaskLauncher::list`]
@@ -100,6 +102,8 @@ fn injected(kind: ErrorKind) -> Error {
 }
 
 /// A launcher whose every method can be made to fail.
+///
+/// Its watch asks for the status, so that a fault of [`Method::Status`] strikes there too.
 #[derive(Debug, Clone)]
 pub struct FaultyLauncher {
     inner: Arc<dyn TaskLauncher>,
@@ -126,6 +130,15 @@ impl TaskLauncher for FaultyLauncher {
 
     async fn status(&self, task: &TaskHandle) -> Result<TaskStatus> {
         self.faults.around(Method::Status, self.inner.status(task)).await
+    }
+
+    async fn watch(
+        &self,
+        task: &TaskHandle,
+        pace: &Pace,
+        told: &mut (dyn for<'n> FnMut(News<'n>) + Send),
+    ) -> Result<Stopped> {
+        self.faults.around(Method::Watch, watch_by_asking(self, task, pace, told)).await
     }
 
     async fn stop(&self, task: &TaskHandle, grace: Duration) -> Result<()> {

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{LauncherBench, unique_key};
-use crate::{ErrorKind, TaskHandle, TaskKey, TaskLauncher, TaskSpec, TaskStatus};
+use crate::{
+    ErrorKind, News, Pace, Result, Stopped, TaskHandle, TaskKey, TaskLauncher, TaskSpec, TaskStatus,
+};
 
 /// A hang guard, not a speed goal.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -31,6 +34,14 @@ async fn settled(launcher: &dyn TaskLauncher, task: &TaskHandle) -> TaskStatus {
         }
         assert!(Instant::now() < until, "{} did not settle: {status:?}", task.id());
         sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Whether a watch has ended because the task has.
+fn is_over(watched: &Result<Stopped>) -> bool {
+    match watched {
+        Ok(_) => true,
+        Err(error) => error.kind() == ErrorKind::NotFound,
     }
 }
 
@@ -123,6 +134,67 @@ pub async fn owners_do_not_see_each_other(launcher: &dyn TaskLauncher, bench: &L
     clear(launcher, &theirs).await;
 }
 
+/// A watch tells each state once, up to an address, and ends with the task; a watch of what is
+/// over ends at once.
+pub async fn watch_tells_the_way_up_and_the_end(
+    launcher: &dyn TaskLauncher,
+    bench: &LauncherBench,
+) {
+    let owner = owner();
+    let task = launcher.launch(&spec(bench, &owner)).await.expect("launches");
+    let (sender, mut news) = mpsc::unbounded_channel();
+    let mut told = move |said: News<'_>| {
+        if let News::Status(status) = said {
+            sender.send(status.clone()).expect("somebody listens");
+        }
+    };
+    let pace = Pace::local();
+    let watch = launcher.watch(&task, &pace, &mut told);
+    let mut seen = Vec::new();
+    let stop = async {
+        while !matches!(seen.last(), Some(TaskStatus::Running { endpoint: Some(_) })) {
+            seen.push(news.recv().await.expect("a state"));
+        }
+        bench.again.stop(&task, GRACE).await.expect("stops");
+    };
+    let both = async { tokio::join!(watch, stop).0 };
+    let watched = timeout(PATIENCE, both).await.expect("the watch ends with the task");
+    assert!(is_over(&watched), "{watched:?}");
+    while let Ok(status) = news.try_recv() {
+        seen.push(status);
+    }
+    assert!(seen.windows(2).all(|pair| pair[0] != pair[1]), "each change once: {seen:?}");
+    assert!(!seen.iter().any(|one| matches!(one, TaskStatus::Stopped(_))), "{seen:?}");
+
+    let mut ignored = |_: News<'_>| {};
+    let again = bench.again.watch(&task, &pace, &mut ignored);
+    let watched = timeout(PATIENCE, again).await.expect("a watch of what is over ends");
+    assert!(is_over(&watched), "{watched:?}");
+    clear(launcher, &owner).await;
+}
+
+/// A watch that was dropped at any moment leaves nothing in the way of the next.
+pub async fn dropped_watch_can_be_taken_up_again(
+    launcher: &dyn TaskLauncher,
+    bench: &LauncherBench,
+) {
+    let owner = owner();
+    let task = launcher.launch(&spec(bench, &owner)).await.expect("launches");
+    let pace = Pace::local();
+    let mut ignored = |_: News<'_>| {};
+    for micros in [0, 300, 1_000, 10_000, 100_000] {
+        let watch = launcher.watch(&task, &pace, &mut ignored);
+        let dropped = timeout(Duration::from_micros(micros), watch).await;
+        assert!(dropped.is_err(), "not over after {micros} us: {dropped:?}");
+    }
+    let watch = launcher.watch(&task, &pace, &mut ignored);
+    let both = async { tokio::join!(watch, bench.again.stop(&task, GRACE)) };
+    let (watched, stop) = timeout(PATIENCE, both).await.expect("the watch ends with the task");
+    stop.expect("stops");
+    assert!(is_over(&watched), "{watched:?}");
+    clear(launcher, &owner).await;
+}
+
 /// A stopped task is over, for every instance.
 pub async fn stop_ends_the_task(launcher: &dyn TaskLauncher, bench: &LauncherBench) {
     let owner = owner();
@@ -184,6 +256,8 @@ pub async fn foreign_handle_is_refused(launcher: &dyn TaskLauncher, _: &Launcher
     let foreign = TaskHandle::new("elsewhere", "task-1", serde_json::json!({}));
     let status = launcher.status(&foreign).await.expect_err("refused");
     assert_eq!(status.kind(), ErrorKind::Unsupported);
+    let watch = launcher.watch(&foreign, &Pace::local(), &mut |_| {}).await.expect_err("refused");
+    assert_eq!(watch.kind(), ErrorKind::Unsupported);
     let stop = launcher.stop(&foreign, GRACE).await.expect_err("refused");
     assert_eq!(stop.kind(), ErrorKind::Unsupported);
 }

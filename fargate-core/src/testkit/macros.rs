@@ -13,6 +13,8 @@ macro_rules! launcher_conformance {
                 handle_survives_a_round_trip_through_json,
                 another_instance_finds_the_task,
                 owners_do_not_see_each_other,
+                watch_tells_the_way_up_and_the_end,
+                dropped_watch_can_be_taken_up_again,
                 stop_ends_the_task,
                 stop_twice_is_fine,
                 stopped_key_stays_dead,

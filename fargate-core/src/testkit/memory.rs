@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use crate::{
-    Endpoint, ExecRequest, ExitStatus, OutputSink, RemoteExec, Result, StopCause, Stopped, Stream,
-    TaskHandle, TaskLauncher, TaskSpec, TaskStatus,
+    Endpoint, ExecRequest, ExitStatus, News, OutputSink, Pace, RemoteExec, Result, StopCause,
+    Stopped, Stream, TaskHandle, TaskLauncher, TaskSpec, TaskStatus, watch_by_asking,
 };
 
 /// A backend that only remembers: for tests of what is built on top of a backend.
@@ -137,6 +137,15 @@ impl TaskLauncher for MemoryCloud {
                 }),
             },
         })
+    }
+
+    async fn watch(
+        &self,
+        task: &TaskHandle,
+        pace: &Pace,
+        told: &mut (dyn for<'n> FnMut(News<'n>) + Send),
+    ) -> Result<Stopped> {
+        watch_by_asking(self, task, pace, told).await
     }
 
     async fn stop(&self, task: &TaskHandle, _: Duration) -> Result<()> {
