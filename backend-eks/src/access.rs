@@ -47,8 +47,9 @@ pub(crate) async fn open(config: &EksConfig, sdk: Option<SdkConfig>) -> Result<C
         ClusterAccess::InCluster => (of_pod()?, None),
     };
     let server = access.cluster_url.to_string();
-    let client = client(&access, tokens, config)?;
-    Ok(Cluster::new(client, server, &config.namespace, config.pace.clone()))
+    let client = client(&access, tokens.clone(), config)?;
+    let cluster = Cluster::new(client, server, &config.namespace, config.pace.clone());
+    Ok(cluster.with_tokens(tokens))
 }
 
 async fn of_eks(place: &Whereabouts) -> Result<Config> {

@@ -43,6 +43,14 @@ impl Call {
         Self { op, ..self }
     }
 }
+const WATCH: &str = "watch pod";
+pub(crate) const LIST_POD: Call = Call { op: WATCH, verb: "list", resource: "pods", starts: false };
+pub(crate) const WATCH_POD: Call =
+    Call { op: WATCH, verb: "watch", resource: "pods", starts: false };
+pub(crate) const LIST_EVENTS: Call =
+    Call { op: WATCH, verb: "list", resource: "events", starts: false };
+pub(crate) const WATCH_EVENTS: Call =
+    Call { op: WATCH, verb: "watch", resource: "events", starts: false };
 
 const KEYS: &str = "remember stopped key";
 pub(crate) const MARK: Call =

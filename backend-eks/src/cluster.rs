@@ -4,16 +4,18 @@ use std::fmt;
 use std::time::Duration;
 
 use fargate_core::{Backoff, Error, ErrorKind, Result, Retry};
-use http::Request;
 use http::request::Builder;
+use http::{Request, Response};
 use http_body_util::BodyExt;
 use kube::client::Body;
 use serde::de::DeserializeOwned;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::call::Call;
 use crate::config::EksPace;
 use crate::error::{Failure, lost, refused, unanswered};
+use crate::lines::Lines;
+use crate::token::Tokens;
 
 /// One namespace of one cluster.
 ///
@@ -26,6 +28,8 @@ pub(crate) struct Cluster {
     pub(crate) server: String,
     pub(crate) namespace: String,
     pub(crate) pace: EksPace,
+    /// What makes the requests' tokens, where this program does so itself.
+    tokens: Option<Tokens>,
 }
 
 impl fmt::Debug for Cluster {
@@ -44,7 +48,19 @@ impl Cluster {
         namespace: &str,
         pace: EksPace,
     ) -> Self {
-        Self { client, server, namespace: namespace.to_owned(), pace }
+        Self { client, server, namespace: namespace.to_owned(), pace, tokens: None }
+    }
+
+    /// The same cluster, whose tokens these make.
+    pub(crate) fn with_tokens(self, tokens: Option<Tokens>) -> Self {
+        Self { tokens, ..self }
+    }
+
+    /// Lets the next request carry a new token, after one that was not taken.
+    pub(crate) async fn renew_token(&self) {
+        if let Some(tokens) = &self.tokens {
+            tokens.forget().await;
+        }
     }
 
     /// The same cluster, another namespace.
@@ -112,34 +128,52 @@ impl Cluster {
         pause(backoff.next_pause(), wish, self.pace.max_pause)
     }
 
-    async fn ask(&self, call: Call, request: Builder, body: Vec<u8>) -> Result<Vec<u8>, Failure> {
-        let request = match request.body(Body::from(body)) {
-            Ok(request) => request,
-            Err(error) => {
-                let told =
-                    Error::new(ErrorKind::Unexpected, call.op, "the request could not be built");
-                return Err(Failure::certain(told.source(error)));
-            }
-        };
-        let (head, body) = self.send(call, request).await?.into_parts();
-        if !head.status.is_success() {
-            return Err(self.refusal(call, http::Response::from_parts(head, body)).await);
-        }
-        self.whole(call, body).await
-    }
-
-    /// Sends a request and waits for the head of its answer.
-    pub(crate) async fn send(
+    /// Sends one request whose answer goes on, for `lasts` as the server was told.
+    pub(crate) async fn lines(
         &self,
         call: Call,
-        request: Request<Body>,
-    ) -> Result<http::Response<Body>, Failure> {
+        request: Builder,
+        lasts: Duration,
+    ) -> Result<Lines, Failure> {
+        // A peer that falls silent is noticed when even a slow end in order would be over.
+        let until = Instant::now() + lasts + self.pace.api_timeout;
+        let opening = async {
+            let answer = self.begin(call, request, Vec::new()).await?;
+            if answer.status().is_success() {
+                return Ok(answer.into_body());
+            }
+            Err(self.refusal(call, answer).await)
+        };
+        let opened = timeout(self.pace.api_timeout, opening).await;
+        let body = opened.unwrap_or_else(|_| Err(lost(call, &self.namespace, None)))?;
+        Ok(Lines::new(call, &self.namespace, body, until))
+    }
+
+    async fn ask(&self, call: Call, request: Builder, body: Vec<u8>) -> Result<Vec<u8>, Failure> {
+        let answer = self.begin(call, request, body).await?;
+        if !answer.status().is_success() {
+            return Err(self.refusal(call, answer).await);
+        }
+        self.whole(call, answer.into_body()).await
+    }
+
+    /// Sends a request; the head of the answer is there, its body to come.
+    pub(crate) async fn begin(
+        &self,
+        call: Call,
+        request: Builder,
+        body: Vec<u8>,
+    ) -> Result<Response<Body>, Failure> {
+        let request = request.body(Body::from(body)).map_err(|error| {
+            let what = "the request could not be built";
+            Failure::of(Error::new(ErrorKind::Unexpected, call.op, what).source(error))
+        })?;
         let answer = self.client.send(request).await;
         answer.map_err(|error| unanswered(call, &self.namespace, &error))
     }
 
     /// What a refusal says.
-    pub(crate) async fn refusal(&self, call: Call, answer: http::Response<Body>) -> Failure {
+    pub(crate) async fn refusal(&self, call: Call, answer: Response<Body>) -> Failure {
         let (head, body) = answer.into_parts();
         match self.whole(call, body).await {
             Ok(body) => refused(call, &self.namespace, head.status.as_u16(), &head.headers, &body),

@@ -195,6 +195,10 @@ pub struct EksPace {
     pub max_pause: Duration,
     /// Longest time for one attempt of a call.
     pub api_timeout: Duration,
+    /// How long one request that watches a pod goes on before the next takes over, in whole
+    /// seconds. When this and [`api_timeout`](Self::api_timeout) have passed without an end, the
+    /// connection is taken for dead.
+    pub watch_timeout: Duration,
     /// How long a launch bears an API that cannot be reached at all.
     pub api_patience: Duration,
     /// How long a WebSocket to a pod is asked for while the API is in trouble.
@@ -215,6 +219,8 @@ impl Default for EksPace {
             api_first_pause: Duration::from_millis(500),
             max_pause: Duration::from_secs(30),
             api_timeout: Duration::from_secs(10),
+            // A network path that is dead without a word would otherwise cost minutes.
+            watch_timeout: Duration::from_secs(60),
             api_patience: Duration::from_secs(60),
             connect_patience: Duration::from_secs(30),
             gone_pause: Duration::from_millis(500),

@@ -26,8 +26,8 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Nothing was carried out.
-    pub(crate) fn certain(error: Error) -> Self {
+    /// An answer that arrived and cannot be used.
+    pub(crate) fn of(error: Error) -> Self {
         Self { error, retry_after: None, doubt: false, reason: String::new() }
     }
 

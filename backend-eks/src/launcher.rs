@@ -6,7 +6,7 @@ use std::time::Duration;
 use fargate_aws_access::SdkConfig;
 use fargate_core::{
     Error, ErrorKind, News, Pace, Result, Stopped, TaskHandle, TaskLauncher, TaskSpec, TaskStatus,
-    async_trait, watch_by_asking,
+    async_trait,
 };
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
@@ -17,7 +17,8 @@ use crate::config::EksConfig;
 use crate::handle::{self, BACKEND, EksTask};
 use crate::launch::Launch;
 use crate::size::FargateSize;
-use crate::status::{Seen, observe};
+use crate::status::{forgotten, observe};
+use crate::watch::Watch;
 use crate::{access, adopt, pod, stop, stopped_keys, template};
 
 /// Starts tasks as pods on EKS Fargate.
@@ -29,6 +30,9 @@ use crate::{access, adopt, pod, stop, stopped_keys, template};
 ///   [`ErrorKind::ConnectionLost`], whatever came last.
 /// - [`status`](TaskLauncher::status): one GET. A pod that waiting cannot bring up (no such image,
 ///   not supported on Fargate, …) is `Stopped` with the reason, although it still exists.
+/// - [`watch`](TaskLauncher::watch): a watch of the pod and one of its warning events. It goes on
+///   where it was after a cut, and begins anew where the cluster has forgotten that place. Without
+///   the right to events they are left out; without the right to watch, the pod is asked for.
 /// - [`stop`](TaskLauncher::stop): deletes the pod with the grace, one second at least, and waits
 ///   until it is gone. The key stays dead for a day or two, by a ConfigMap of the pod's name;
 ///   without the right to create those it is free again.
@@ -141,21 +145,8 @@ impl TaskLauncher for EksLauncher {
     async fn status(&self, task: &TaskHandle) -> Result<TaskStatus> {
         let (task, cluster) = self.task(task)?;
         let pod = adopt::find(&cluster, GET, &task.name).await?.filter(|pod| task.is(pod));
-        let Some(pod) = pod else {
-            return Err(Error::new(
-                ErrorKind::NotFound,
-                GET.op,
-                "the cluster does not know the pod (any more): it was deleted",
-            )
-            .with("pod", format!("{}/{}", task.namespace, task.name)));
-        };
-        Ok(match observe(&pod) {
-            Seen::Starting(detail, ip) => {
-                TaskStatus::Pending { detail, endpoint: task.endpoint(ip, false) }
-            }
-            Seen::Running(ip) => TaskStatus::Running { endpoint: task.endpoint(ip, true) },
-            Seen::Stopped(stopped) => TaskStatus::Stopped(stopped),
-        })
+        let pod = pod.ok_or_else(|| forgotten(&task))?;
+        Ok(observe(&pod).status(&task))
     }
 
     async fn watch(
@@ -164,7 +155,8 @@ impl TaskLauncher for EksLauncher {
         pace: &Pace,
         told: &mut (dyn for<'n> FnMut(News<'n>) + Send),
     ) -> Result<Stopped> {
-        watch_by_asking(self, task, pace, told).await
+        let (pod, cluster) = self.task(task)?;
+        Watch::new(&cluster, &pod, told).run(pace).await
     }
 
     async fn stop(&self, task: &TaskHandle, grace: Duration) -> Result<()> {

@@ -17,6 +17,7 @@ mod handle;
 mod image;
 mod launch;
 mod launcher;
+mod lines;
 mod merge;
 mod names;
 mod pending;
@@ -30,6 +31,7 @@ mod stop;
 mod stopped_keys;
 mod template;
 mod token;
+mod watch;
 
 pub use config::{ClusterAccess, Connect, EksConfig, EksPace, Toleration};
 pub use exec::PodExec;

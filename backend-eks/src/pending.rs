@@ -5,6 +5,13 @@ use k8s_openapi::api::core::v1::{ContainerStateWaiting, ContainerStatus, Pod, Po
 
 use crate::status::{containers, every_container};
 
+/// What the cluster warns of: the reason and message of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Remark {
+    pub(crate) reason: String,
+    pub(crate) message: String,
+}
+
 /// What the pod waits for, in the cluster's words.
 pub(crate) fn detail(pod: &Pod) -> String {
     let status = pod.status.clone().unwrap_or_default();
@@ -27,13 +34,42 @@ pub(crate) fn detail(pod: &Pod) -> String {
     }
 }
 
-/// The end of a pod that cannot come up by waiting.
-pub(crate) fn hopeless(pod: &Pod) -> Option<Stopped> {
+/// The end of a pod that cannot come up by waiting. Some reasons are in `remarks` alone.
+pub(crate) fn hopeless(pod: &Pod, remarks: &[Remark]) -> Option<Stopped> {
     let status = pod.status.as_ref()?;
-    if let Some(why) = unscheduled(status) {
-        return no_place(&why);
+    if !is_scheduled(status) {
+        let remarked = remarks.iter().rev().filter(|remark| remark.reason == "FailedScheduling");
+        let remarked = remarked.map(|remark| remark.message.clone());
+        return unscheduled(status).into_iter().chain(remarked).find_map(|why| no_place(&why));
     }
-    waiting(status).find_map(|(container, state)| no_start(container, state))
+    waiting(status).find_map(|(container, state)| no_start(container, state, remarks))
+}
+
+/// Whether a container waits for its image, and neither its state nor `remarks` say why.
+pub(crate) fn unexplained(pod: &Pod, remarks: &[Remark]) -> bool {
+    let Some(status) = &pod.status else { return false };
+    waiting(status)
+        .any(|(container, state)| is_bare(state) && registry_said(container, remarks).is_none())
+}
+
+/// Whether the state tells of an image that is not there (yet), without the registry's answer:
+/// clusters before Kubernetes 1.32 have it in an event alone, once they try again.
+fn is_bare(state: &ContainerStateWaiting) -> bool {
+    let message = state.message.as_deref().unwrap_or_default();
+    matches!(state.reason.as_deref(), Some("ErrImagePull" | "ImagePullBackOff"))
+        && (message.is_empty()
+            || message.starts_with("Back-off pulling image") && !message.contains("\": "))
+}
+
+/// The registry's latest answer for the container's image.
+fn registry_said<'a>(container: &ContainerStatus, remarks: &'a [Remark]) -> Option<&'a str> {
+    let image = format!("\"{}\"", container.image);
+    let told = |remark: &&Remark| {
+        remark.reason == "Failed"
+            && remark.message.starts_with("Failed to pull image")
+            && remark.message.contains(&image)
+    };
+    remarks.iter().rev().find(told).map(|remark| remark.message.as_str())
 }
 
 /// Why the scheduler has found no place.
@@ -47,7 +83,7 @@ fn unscheduled(status: &PodStatus) -> Option<String> {
 }
 
 /// Whether EKS has left the pod to the scheduler of other nodes.
-fn left_out(pod: &Pod) -> bool {
+pub(crate) fn left_out(pod: &Pod) -> bool {
     let scheduler = pod.spec.as_ref().and_then(|spec| spec.scheduler_name.as_deref());
     scheduler.is_some_and(|name| name != "fargate-scheduler")
 }
@@ -107,9 +143,14 @@ fn waiting(status: &PodStatus) -> impl Iterator<Item = (&ContainerStatus, &Conta
 /// The end of a pod with a container that cannot start.
 ///
 /// Reasons: `pkg/kubelet/images/types.go` and `pkg/kubelet/kuberuntime` of Kubernetes.
-fn no_start(container: &ContainerStatus, state: &ContainerStateWaiting) -> Option<Stopped> {
+fn no_start(
+    container: &ContainerStatus,
+    state: &ContainerStateWaiting,
+    remarks: &[Remark],
+) -> Option<Stopped> {
     let reason = state.reason.as_deref()?;
-    let message = state.message.as_deref().unwrap_or_default();
+    let remarked = registry_said(container, remarks).filter(|_| is_bare(state));
+    let message = remarked.or(state.message.as_deref()).unwrap_or_default();
     let (cause, hint) = match reason {
         "InvalidImageName" | "ErrImageNeverPull" | "ImageInspectError" => {
             (StopCause::Image, image_hint(message))
@@ -241,7 +282,7 @@ mod tests {
             (waiting_for("ErrImagePull", "i/o timeout"), "Pending (ErrImagePull: i/o timeout)"),
         ] {
             assert_eq!(detail(&pod), wanted);
-            assert_eq!(hopeless(&pod), None, "{wanted}");
+            assert_eq!(hopeless(&pod, &[]), None, "{wanted}");
         }
     }
 
@@ -288,7 +329,7 @@ mod tests {
             ),
         ];
         for (pod, cause, word) in table {
-            let stopped = hopeless(&pod).unwrap_or_else(|| panic!("{}", detail(&pod)));
+            let stopped = hopeless(&pod, &[]).unwrap_or_else(|| panic!("{}", detail(&pod)));
             assert_eq!(stopped.cause, cause, "{}", stopped.reason);
             assert!(stopped.hint.as_deref().unwrap_or("").contains(word), "{:?}", stopped.hint);
         }
@@ -303,8 +344,45 @@ mod tests {
             waiting_for("ErrImagePull", "something new"),
             waiting_for("PodInitializing", ""),
         ] {
-            assert_eq!(hopeless(&pod), None, "{}", detail(&pod));
+            assert_eq!(hopeless(&pod, &[]), None, "{}", detail(&pod));
         }
+    }
+
+    fn remark(reason: &str, message: &str) -> Remark {
+        Remark { reason: reason.to_owned(), message: message.to_owned() }
+    }
+
+    #[test]
+    fn a_reason_that_is_in_an_event_alone_decides_too() {
+        let pod = waiting_for("ImagePullBackOff", "Back-off pulling image \"i\"");
+        let said = |answer: &str| {
+            [
+                remark("Failed", &format!("Failed to pull image \"i\": {answer}")),
+                remark("Failed", "Failed to pull image \"other\": unauthorized"),
+            ]
+        };
+        assert!(unexplained(&pod, &[]));
+        let known = said("manifest unknown");
+        assert!(!unexplained(&pod, &known));
+        let stopped = hopeless(&pod, &known).expect("an end");
+        assert!(stopped.reason.contains("manifest unknown"), "{}", stopped.reason);
+        assert_eq!(hopeless(&pod, &said("i/o timeout")), None);
+
+        // What the state says itself is newer.
+        let pod = waiting_for("ErrImagePull", "503 Service Unavailable");
+        assert!(!unexplained(&pod, &[]));
+        assert_eq!(hopeless(&pod, &known), None);
+    }
+
+    #[test]
+    fn a_schedulers_word_in_an_event_counts_until_the_pod_has_a_place() {
+        let words = [remark("FailedScheduling", "Fargate capacity is unavailable at this time")];
+        let fresh = pod(&json!({"phase": "Pending"}));
+        let stopped = hopeless(&fresh, &words).expect("an end");
+        assert_eq!(stopped.cause, StopCause::Capacity);
+        assert_eq!(hopeless(&scheduled(&json!([])), &words), None);
+        let late = [remark("FailedScheduling", "Pod provisioning timed out (will retry)")];
+        assert_eq!(hopeless(&fresh, &late), None);
     }
 
     #[test]
@@ -317,7 +395,7 @@ mod tests {
             }],
             "containerStatuses": own(&json!({"waiting": {"reason": "PodInitializing"}})),
         });
-        let stopped = hopeless(&pod(&status)).expect("an end");
+        let stopped = hopeless(&pod(&status), &[]).expect("an end");
         assert!(stopped.reason.contains("tools"), "{}", stopped.reason);
     }
 }

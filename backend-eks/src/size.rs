@@ -68,9 +68,43 @@ impl FargateSize {
 
     /// The size of a whole pod: its containers together, or its largest init container.
     pub(crate) fn of_pod(pod: &Value) -> Option<Self> {
-        let (cpu, memory) = (|text: &str| quantity::millicores(text), quantity::bytes);
-        Self::fitting(requested(pod, "cpu", cpu)?, requested(pod, "memory", memory)?)
+        let (millicores, bytes) = asked(pod)?;
+        Self::fitting(millicores, bytes)
     }
+
+    /// Reads the annotation `CapacityProvisioned`, such as `0.25vCPU 0.5GB`.
+    pub(crate) fn provided(text: &str) -> Option<Self> {
+        let (cpu, memory) = text.split_once("vCPU")?;
+        let memory = memory.trim().strip_suffix("GB")?;
+        Some(Self {
+            millicores: quantity::millicores(cpu.trim())?,
+            memory_mib: quantity::bytes(&format!("{memory}Gi"))? / MIB,
+        })
+    }
+}
+
+/// What the whole pod asks for, in words.
+pub(crate) fn asked_for(pod: &Value) -> Option<String> {
+    let (millicores, bytes) = asked(pod)?;
+    let cpu = decimal(millicores, 1000);
+    Some(match bytes.div_ceil(MIB) {
+        0 if millicores == 0 => "nothing".to_owned(),
+        mib if mib < 1024 => format!("{cpu} CPU and {mib} MiB"),
+        mib => format!("{cpu} CPU and {} GiB", decimal(mib, 1024)),
+    })
+}
+
+/// Thousandths of a CPU and bytes of memory that the whole pod requests.
+fn asked(pod: &Value) -> Option<(u64, u64)> {
+    let (cpu, memory) = (|text: &str| quantity::millicores(text), quantity::bytes);
+    Some((requested(pod, "cpu", cpu)?, requested(pod, "memory", memory)?))
+}
+
+/// `value` in `unit`s, with two decimals at most.
+fn decimal(value: u64, unit: u64) -> String {
+    let hundredths = value * 100 / unit;
+    let text = format!("{}.{:02}", hundredths / 100, hundredths % 100);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// What the pod requests of `resource`; `None` if something there is no quantity.
@@ -95,13 +129,8 @@ fn requested(pod: &Value, resource: &str, read: impl Fn(&str) -> Option<u64>) ->
 impl fmt::Display for FargateSize {
     /// As Kubernetes shows it in the annotation `CapacityProvisioned`, with spaces.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let whole_and_part = |value: u64, unit: u64| {
-            let hundredths = value * 100 / unit;
-            let text = format!("{}.{:02}", hundredths / 100, hundredths % 100);
-            text.trim_end_matches('0').trim_end_matches('.').to_owned()
-        };
-        let cpu = whole_and_part(self.millicores, 1000);
-        let memory = whole_and_part(self.memory_mib, 1024);
+        let cpu = decimal(self.millicores, 1000);
+        let memory = decimal(self.memory_mib, 1024);
         write!(f, "{cpu} vCPU and {memory} GB")
     }
 }
@@ -134,6 +163,15 @@ mod tests {
         assert_eq!(FargateSize::for_requests("16", "120Gi"), None);
         assert_eq!(FargateSize::for_requests("17", "1Gi"), None);
         assert_eq!(FargateSize::for_requests("one", "1Gi"), None);
+    }
+
+    #[test]
+    fn what_fargate_has_provided_is_read() {
+        let size = FargateSize::provided("0.25vCPU 0.5GB").unwrap();
+        assert_eq!((size.millicores, size.memory_mib), (250, 512));
+        for text in ["", "2vCPU", "vCPU 1GB", "2vCPU 9", "xvCPU 1GB"] {
+            assert_eq!(FargateSize::provided(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -7,7 +7,6 @@ use http::header::{
 use http::{Request, StatusCode};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use kube::client::Body;
 use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
@@ -48,15 +47,8 @@ async fn upgrade(
         .header(UPGRADE, "websocket")
         .header(SEC_WEBSOCKET_VERSION, "13")
         .header(SEC_WEBSOCKET_KEY, &key)
-        .header(SEC_WEBSOCKET_PROTOCOL, protocol)
-        .body(Body::empty());
-    let request = request.map_err(|error| {
-        Failure::certain(
-            Error::new(ErrorKind::Unexpected, call.op, "the request could not be built")
-                .source(error),
-        )
-    })?;
-    let answer = cluster.send(call, request).await?;
+        .header(SEC_WEBSOCKET_PROTOCOL, protocol);
+    let answer = cluster.begin(call, request, Vec::new()).await?;
     if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
         return Err(cluster.refusal(call, answer).await);
     }
@@ -64,7 +56,7 @@ async fn upgrade(
         let error = Error::new(ErrorKind::Unsupported, call.op, why)
             .with("namespace", &cluster.namespace)
             .hint("EKS has what is needed since Kubernetes 1.30; does a proxy stand in between?");
-        return Err(Failure::certain(error));
+        return Err(Failure::of(error));
     }
     let stream = hyper::upgrade::on(answer)
         .await

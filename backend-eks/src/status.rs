@@ -1,8 +1,11 @@
 //! What a pod's object says, in the terms of the contracts.
 
-use fargate_core::Stopped;
+use fargate_core::{Error, ErrorKind, Stopped, TaskStatus};
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod, PodStatus};
 
+use crate::call::GET;
+use crate::handle::EksTask;
+use crate::pending::Remark;
 use crate::pod::CONTAINER;
 use crate::{ended, pending};
 
@@ -16,10 +19,38 @@ pub(crate) enum Seen {
     Stopped(Stopped),
 }
 
+impl Seen {
+    /// As the status of `task`.
+    pub(crate) fn status(self, task: &EksTask) -> TaskStatus {
+        match self {
+            Self::Starting(detail, ip) => {
+                TaskStatus::Pending { detail, endpoint: task.endpoint(ip, false) }
+            }
+            Self::Running(ip) => TaskStatus::Running { endpoint: task.endpoint(ip, true) },
+            Self::Stopped(stopped) => TaskStatus::Stopped(stopped),
+        }
+    }
+}
+
+/// The cluster does not know the pod.
+pub(crate) fn forgotten(task: &EksTask) -> Error {
+    Error::new(
+        ErrorKind::NotFound,
+        GET.op,
+        "the cluster does not know the pod (any more): it was deleted",
+    )
+    .with("pod", format!("{}/{}", task.namespace, task.name))
+}
+
 /// Reads the phase, the conditions and the containers.
 ///
 /// Source: "Pod Lifecycle" in the Kubernetes documentation.
 pub(crate) fn observe(pod: &Pod) -> Seen {
+    observe_with(pod, &[])
+}
+
+/// As [`observe`], with what the cluster has remarked on the pod, the latest last.
+pub(crate) fn observe_with(pod: &Pod, remarks: &[Remark]) -> Seen {
     if is_over(pod) {
         return Seen::Stopped(ended::stopped(pod));
     }
@@ -28,7 +59,7 @@ pub(crate) fn observe(pod: &Pod) -> Seen {
     if own_state(&status).is_some_and(|state| state.running.is_some()) {
         return Seen::Running(address);
     }
-    match pending::hopeless(pod) {
+    match pending::hopeless(pod, remarks) {
         Some(stopped) => Seen::Stopped(stopped),
         None => Seen::Starting(pending::detail(pod), address),
     }

@@ -77,6 +77,11 @@ impl Tokens {
         Ok(request)
     }
 
+    /// Makes a new one for the next request.
+    pub(crate) async fn forget(&self) {
+        *self.0.last.lock().await = None;
+    }
+
     async fn header(&self, now: SystemTime) -> Result<HeaderValue> {
         let mut last = self.0.last.lock().await;
         if let Some(token) = last.as_ref().filter(|token| token.is_good(now)) {

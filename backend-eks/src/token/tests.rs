@@ -122,6 +122,15 @@ async fn a_token_is_renewed_before_the_cluster_refuses_it() {
 }
 
 #[tokio::test]
+async fn a_token_that_the_cluster_refused_is_not_used_again() {
+    let (tokens, count) = tokens(None);
+    tokens.header(time()).await.expect("a token");
+    tokens.forget().await;
+    tokens.header(time()).await.expect("another token");
+    assert_eq!(count.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
 async fn a_token_is_renewed_before_its_credentials_end() {
     assert_eq!(made_after(&[0, 59], Some(90)).await, 1);
     assert_eq!(made_after(&[0, 60], Some(90)).await, 2);

@@ -16,6 +16,9 @@ pub enum PodFault {
     /// The image cannot be pulled: `ErrImagePull` with this message, then `ImagePullBackOff`, and
     /// so on.
     CannotPull { message: String },
+    /// As [`CannotPull`](Self::CannotPull), but the message is in an event alone, as in clusters
+    /// before Kubernetes 1.32: the state never says more than `Back-off pulling image`.
+    CannotPullQuietly { message: String },
     /// `CreateContainerConfigError` with this message.
     CannotConfigure { message: String },
     /// Stays in `ContainerCreating`.

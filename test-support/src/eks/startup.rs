@@ -29,6 +29,9 @@ pub(super) async fn come_up(world: &Arc<World>, uid: &str) -> Ended {
     for fault in script.unwrap_or_default() {
         match fault {
             PodFault::CannotPull { message } => cannot_pull(world, uid, &message).await,
+            PodFault::CannotPullQuietly { message } => {
+                cannot_pull_quietly(world, uid, &message).await;
+            }
             PodFault::CannotConfigure { message } => {
                 world.event(uid, KUBELET, "Warning", "Failed", &format!("Error: {message}"));
                 stays_waiting(world, uid, "CreateContainerConfigError", &message).await;
@@ -97,12 +100,28 @@ fn waits(world: &World, uid: &str, reason: &str, message: &str) {
     });
 }
 
-/// Tries to pull the image, again and again.
-async fn cannot_pull(world: &World, uid: &str, message: &str) {
+fn image(world: &World, uid: &str) -> String {
     let image = world.with_life(uid, |life| {
         life.last["spec"]["containers"][life.main]["image"].as_str().unwrap_or_default().to_owned()
     });
-    let image = image.unwrap_or_default();
+    image.unwrap_or_default()
+}
+
+/// Waits to pull the image again; the event that says why comes after the state.
+async fn cannot_pull_quietly(world: &World, uid: &str, message: &str) {
+    let image = image(world, uid);
+    let back_off = format!("Back-off pulling image \"{image}\"");
+    waits(world, uid, "ImagePullBackOff", &back_off);
+    sleep(world.options.delays.pull_retry).await;
+    let failed = format!("Failed to pull image \"{image}\": {message}");
+    world.event(uid, KUBELET, "Warning", "Failed", &failed);
+    world.event(uid, KUBELET, "Warning", "Failed", "Error: ErrImagePull");
+    pending::<()>().await;
+}
+
+/// Tries to pull the image, again and again.
+async fn cannot_pull(world: &World, uid: &str, message: &str) {
+    let image = image(world, uid);
     let pause = world.options.delays.pull_retry;
     loop {
         let pulling = format!("Pulling image \"{image}\"");
