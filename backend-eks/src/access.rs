@@ -17,12 +17,18 @@ use tower::{BoxError, ServiceBuilder};
 use crate::aws::{self, Whereabouts};
 use crate::cluster::Cluster;
 use crate::config::{ClusterAccess, EksConfig};
+use crate::profile::Profiles;
 use crate::token::Tokens;
 
 const OP: &str = "set up the cluster";
 
-/// Makes the client that `config` asks for; `sdk` replaces AWS's default configuration.
-pub(crate) async fn open(config: &EksConfig, sdk: Option<SdkConfig>) -> Result<Cluster> {
+/// Makes the client that `config` asks for; `sdk` replaces AWS's default configuration. Beside it
+/// the Fargate profiles, where EKS itself can be asked.
+pub(crate) async fn open(
+    config: &EksConfig,
+    sdk: Option<SdkConfig>,
+) -> Result<(Cluster, Option<Profiles>)> {
+    let mut profiles = None;
     let (access, tokens) = match &config.access {
         ClusterAccess::Cluster { name, region, endpoint_override, assume_role } => {
             let pace = &config.pace;
@@ -37,6 +43,8 @@ pub(crate) async fn open(config: &EksConfig, sdk: Option<SdkConfig>) -> Result<C
                 }
                 _ => error,
             })?;
+            let eks = aws::client(&sdk, endpoint_override.as_deref());
+            profiles = Some(Profiles::new(eks, name, config.pace.api_timeout));
             let region = sdk.region().map(ToString::to_string).unwrap_or_default();
             let tokens = Tokens::new(name, &region, aws.credentials(&sdk));
             (of_eks(&place).await?, Some(tokens))
@@ -49,7 +57,7 @@ pub(crate) async fn open(config: &EksConfig, sdk: Option<SdkConfig>) -> Result<C
     let server = access.cluster_url.to_string();
     let client = client(&access, tokens.clone(), config)?;
     let cluster = Cluster::new(client, server, &config.namespace, config.pace.clone());
-    Ok(cluster.with_tokens(tokens))
+    Ok((cluster.with_tokens(tokens), profiles))
 }
 
 async fn of_eks(place: &Whereabouts) -> Result<Config> {

@@ -20,18 +20,22 @@ pub(crate) struct Whereabouts {
     pub(crate) authority: String,
 }
 
+/// A client of the EKS service; `endpoint` is another address of it.
+pub(crate) fn client(sdk: &SdkConfig, endpoint: Option<&str>) -> Client {
+    let mut config = aws_sdk_eks::config::Builder::from(sdk);
+    config.set_endpoint_url(
+        endpoint.map(ToOwned::to_owned).or_else(|| sdk.endpoint_url().map(ToOwned::to_owned)),
+    );
+    Client::from_conf(config.build())
+}
+
 /// Asks EKS where the cluster `name` is; `endpoint` is another address of the EKS service.
 pub(crate) async fn find(
     sdk: &SdkConfig,
     name: &str,
     endpoint: Option<&str>,
 ) -> Result<Whereabouts> {
-    let mut config = aws_sdk_eks::config::Builder::from(sdk);
-    config.set_endpoint_url(
-        endpoint.map(ToOwned::to_owned).or_else(|| sdk.endpoint_url().map(ToOwned::to_owned)),
-    );
-    let client = Client::from_conf(config.build());
-    let answer = client
+    let answer = client(sdk, endpoint)
         .describe_cluster()
         .name(name)
         .send()

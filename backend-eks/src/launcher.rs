@@ -16,6 +16,7 @@ use crate::cluster::Cluster;
 use crate::config::EksConfig;
 use crate::handle::{self, BACKEND, EksTask};
 use crate::launch::Launch;
+use crate::profile::Profiles;
 use crate::size::FargateSize;
 use crate::status::{forgotten, observe};
 use crate::watch::Watch;
@@ -27,7 +28,8 @@ use crate::{access, adopt, pod, stop, stopped_keys, template};
 ///   request whose answer was lost is simply sent again, until [`EksConfig::launch_timeout`] or,
 ///   if that is shorter, [`TaskSpec::launch_timeout`]. A pod of that name is adopted if owner and
 ///   key are the same. When an answer was lost and the pod does not show, the error is
-///   [`ErrorKind::ConnectionLost`], whatever came last.
+///   [`ErrorKind::ConnectionLost`], whatever came last. For an EKS cluster by name a Fargate
+///   profile that takes the pod is looked for first, where EKS lets it be.
 /// - [`status`](TaskLauncher::status): one GET. A pod that waiting cannot bring up (no such image,
 ///   not supported on Fargate, …) is `Stopped` with the reason, although it still exists.
 /// - [`watch`](TaskLauncher::watch): a watch of the pod and one of its warning events. It goes on
@@ -45,6 +47,7 @@ use crate::{access, adopt, pod, stop, stopped_keys, template};
 pub struct EksLauncher {
     config: EksConfig,
     cluster: Cluster,
+    profiles: Option<Profiles>,
     template: Value,
 }
 
@@ -91,8 +94,8 @@ impl EksLauncher {
             Some(path) => template::read(path).await?,
             None => template::empty(),
         };
-        let cluster = access::open(&config, sdk).await?;
-        Ok(Self { config, cluster, template })
+        let (cluster, profiles) = access::open(&config, sdk).await?;
+        Ok(Self { config, cluster, profiles, template })
     }
 
     /// The size that Fargate will give each pod and AWS will bill, the template's containers
@@ -135,6 +138,9 @@ impl TaskLauncher for EksLauncher {
 
     async fn launch(&self, spec: &TaskSpec) -> Result<TaskHandle> {
         let body = pod::build(&self.config, &self.template, spec)?;
+        if let Some(profiles) = &self.profiles {
+            profiles.check(&body).await?;
+        }
         let launch = Launch::new(&self.cluster, spec, &body, self.config.launch_timeout);
         let pod = launch.run().await?;
         self.handle(&pod).ok_or_else(|| {

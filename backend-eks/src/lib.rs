@@ -22,6 +22,7 @@ mod merge;
 mod names;
 mod pending;
 mod pod;
+mod profile;
 mod quantity;
 mod reach;
 mod size;

@@ -41,7 +41,8 @@ impl Reach {
                 let what = format!("{task:?} is no \"namespace/pod\"");
                 Error::new(ErrorKind::InvalidConfig, "reach pod", what)
             })?;
-        let cluster = self.cluster.get_or_try_init(|| access::open(&self.config, None)).await?;
+        let open = async || access::open(&self.config, None).await.map(|(cluster, _)| cluster);
+        let cluster = self.cluster.get_or_try_init(open).await?;
         Ok(PodAt {
             cluster: cluster.in_namespace(namespace),
             name: name.to_owned(),

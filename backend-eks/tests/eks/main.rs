@@ -8,6 +8,7 @@ mod ends;
 mod launch;
 mod lost;
 mod news;
+mod profile;
 mod reach;
 mod refused;
 mod stop;

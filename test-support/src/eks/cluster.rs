@@ -121,7 +121,7 @@ fn describe_profile(options: &EksOptions, profile: &FargateProfile) -> Value {
         .map(|one| json!({"namespace": one.namespace, "labels": one.labels}))
         .collect();
     json!({
-        "fargateProfileName": name, "clusterName": cluster, "status": "ACTIVE",
+        "fargateProfileName": name, "clusterName": cluster, "status": profile.status,
         "fargateProfileArn": format!(
             "arn:aws:eks:{region}:{ACCOUNT}:fargateprofile/{cluster}/{name}/0ac8b2c1"
         ),

@@ -52,13 +52,10 @@ impl Default for EksOptions {
             user: "ci".to_owned(),
             namespaces: text(&["ci", "default", "unmatched"]),
             service_accounts: text(&["default", "ci-runner"]),
-            profiles: vec![FargateProfile {
-                name: "ci-profile".to_owned(),
-                selectors: vec![
-                    ProfileSelector::namespace("ci"),
-                    ProfileSelector::namespace("default"),
-                ],
-            }],
+            profiles: vec![FargateProfile::active(
+                "ci-profile",
+                &[ProfileSelector::namespace("ci"), ProfileSelector::namespace("default")],
+            )],
             https: Https::Off,
             program: TaskProgram::Sshd,
             ssh_port: 2222,
@@ -93,6 +90,18 @@ pub struct FargateProfile {
     pub name: String,
     /// A pod matches if it matches one of these.
     pub selectors: Vec<ProfileSelector>,
+    /// `ACTIVE`, or else it takes no pods: `CREATING`, `DELETING`, `CREATE_FAILED`,
+    /// `DELETE_FAILED`.
+    pub status: String,
+}
+
+impl FargateProfile {
+    /// A profile that takes pods.
+    #[must_use]
+    pub fn active(name: &str, selectors: &[ProfileSelector]) -> Self {
+        let (name, status) = (name.to_owned(), "ACTIVE".to_owned());
+        Self { name, selectors: selectors.to_vec(), status }
+    }
 }
 
 /// A namespace and labels. `*` and `?` stand for any characters and any one character.
@@ -109,6 +118,13 @@ impl ProfileSelector {
     #[must_use]
     pub fn namespace(name: &str) -> Self {
         Self { namespace: name.to_owned(), labels: BTreeMap::new() }
+    }
+
+    /// Only those that have this label too.
+    #[must_use]
+    pub fn label(mut self, name: &str, value: &str) -> Self {
+        self.labels.insert(name.to_owned(), value.to_owned());
+        self
     }
 }
 

@@ -14,7 +14,8 @@ pub(super) fn profile_of<'a>(
     let labels = &pod["metadata"]["labels"];
     let named = labels["eks.amazonaws.com/fargate-profile"].as_str();
     let matches = |profile: &&FargateProfile| {
-        named.is_none_or(|name| name == profile.name)
+        profile.status == "ACTIVE"
+            && named.is_none_or(|name| name == profile.name)
             && profile.selectors.iter().any(|selector| {
                 fits(&selector.namespace, namespace)
                     && selector.labels.iter().all(|(name, wanted)| {
