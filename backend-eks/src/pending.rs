@@ -231,7 +231,15 @@ fn is_passing(message: &str) -> bool {
 fn image_hint(message: &str) -> &'static str {
     let text = message.to_ascii_lowercase();
     let says = |part: &str| text.contains(part);
-    if says("not found") || says("manifest unknown") || says("no such") || says("does not exist") {
+    if says("pull access denied") {
+        // Registries do not tell strangers what is there.
+        "check the image name, and let the Fargate profile's pod execution role pull from ECR, or \
+         name the registry's secret in ImagePullSecrets"
+    } else if says("not found")
+        || says("manifest unknown")
+        || says("no such")
+        || says("does not exist")
+    {
         "check the image name and tag"
     } else if says("denied") || says("unauthorized") || says("auth") || says("forbidden") {
         "let the Fargate profile's pod execution role pull from ECR, or name the registry's \
@@ -315,6 +323,11 @@ mod tests {
                 waiting_for("ImagePullBackOff", "Back-off: 403 Forbidden: denied"),
                 C::Image,
                 "execution role",
+            ),
+            (
+                waiting_for("ErrImagePull", "pull access denied, repository does not exist or may"),
+                C::Image,
+                "ImagePullSecrets",
             ),
             (waiting_for("InvalidImageName", "invalid reference format"), C::Image, "correct"),
             (

@@ -10,6 +10,7 @@ mod eks;
 mod eks_image;
 mod eks_reach;
 mod eks_settings;
+mod eks_watch;
 mod faults;
 mod fifty;
 mod harness;
