@@ -48,7 +48,9 @@ async fn another_authority_or_another_name_is_not_trusted_and_told_nothing() {
             let error = launcher.launch(&spec()).await.unwrap_err();
             is_untrusted(&error, "certificate authority in the kubeconfig");
         }
-        assert_eq!(double.calls().keys().collect::<Vec<_>>(), ["get clusters"], "{https:?}");
+        // EKS itself is another service, over a connection of its own.
+        let of_aws = ["get clusters", "get fargate-profiles", "list fargate-profiles"];
+        assert_eq!(double.calls().keys().collect::<Vec<_>>(), of_aws, "{https:?}");
     }
 }
 

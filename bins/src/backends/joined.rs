@@ -25,7 +25,7 @@ pub(super) struct Joined<T> {
 }
 
 impl<T: Tasks> Joined<T> {
-    pub(super) fn new(tasks: T, way_in: WayIn) -> Arc<dyn JobBackend> {
+    pub(super) fn open(tasks: T, way_in: WayIn) -> Arc<dyn JobBackend> {
         Arc::new(Self { tasks, way_in })
     }
 }

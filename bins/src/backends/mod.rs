@@ -21,13 +21,13 @@ use crate::config::{Settings, keys};
 /// `InvalidConfig` when the settings contradict each other.
 pub fn open(settings: &Settings) -> Result<Arc<dyn JobBackend>> {
     Ok(match settings.text(keys::BACKEND) {
-        Some("local") => Joined::new(local::config(settings)?, WayIn::ssh(settings)),
+        Some("local") => Joined::open(local::config(settings)?, WayIn::ssh(settings)),
         Some("eks") => {
             let config = eks::config(settings)?;
             let way_in = eks::way_in(settings, &config);
-            Joined::new(config, way_in)
+            Joined::open(config, way_in)
         }
-        _ => Joined::new(ecs::config(settings)?, WayIn::ssh(settings)),
+        _ => Joined::open(ecs::config(settings)?, WayIn::ssh(settings)),
     })
 }
 

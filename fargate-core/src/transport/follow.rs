@@ -28,7 +28,7 @@ enum Phase {
     /// The wrapper talks, and perhaps the login shell.
     Preamble(Preamble),
     /// Every byte is the script's, but for the line with its exit code where there is one.
-    Running(Option<Epilogue>),
+    Running(Option<Box<Epilogue>>),
     /// The script could not be stored.
     NotStored(String),
 }
@@ -199,7 +199,7 @@ impl<S: Session> Follower<S> {
                 }
                 Piece::Run(output) => {
                     let told = status == StatusBy::Output;
-                    self.phase = Phase::Running(told.then(|| Epilogue::new(&self.nonce)));
+                    self.phase = Phase::Running(told.then(|| Box::new(Epilogue::new(&self.nonce))));
                     return self.sift(output.into(), out).await;
                 }
             }

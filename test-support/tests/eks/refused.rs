@@ -7,7 +7,7 @@ use crate::client::{PODS, pod, pod_path, words};
 use crate::socket::{Socket, V4, V5, command, exec_path, idle};
 
 /// The `Status` of a refusal.
-fn status(refused: (u16, String)) -> Value {
+fn status(refused: &(u16, String)) -> Value {
     let status: Value = serde_json::from_str(&refused.1).expect("a status");
     assert_eq!((&status["kind"], &status["code"]), (&json!("Status"), &json!(refused.0)));
     status
@@ -18,7 +18,7 @@ async fn only_the_token_lets_in() {
     let (double, client) = words().await;
     let path = exec_path("a", &["true"]);
     let refused = Socket::open_as(&client, "Bearer wrong", &path, V5).await.unwrap().err();
-    assert_eq!(status(refused.unwrap())["reason"], "Unauthorized");
+    assert_eq!(status(&refused.unwrap())["reason"], "Unauthorized");
     assert_eq!(double.calls()["get pods/exec"], 1);
 }
 
@@ -31,7 +31,7 @@ async fn a_role_may_lack_one_verb_or_the_other() {
         (format!("{}/portforward?ports=22", pod_path("a")), "pods/portforward"),
     ] {
         double.inject(Fault::new("get", resource, Trouble::Forbidden));
-        let refused = status(Socket::open(&client, &path, V4).await.err().unwrap());
+        let refused = status(&Socket::open(&client, &path, V4).await.err().unwrap());
         let message = format!(
             "pods \"a\" is forbidden: User \"ci\" cannot get resource \"{resource}\" in API group \
              \"\" in the namespace \"ci\""
@@ -39,7 +39,7 @@ async fn a_role_may_lack_one_verb_or_the_other() {
         assert_eq!((&refused["message"], &refused["code"]), (&json!(message), &json!(403)));
 
         double.inject(Fault::new("create", resource, Trouble::Forbidden));
-        let refused = status(Socket::open(&client, &path, V4).await.err().unwrap());
+        let refused = status(&Socket::open(&client, &path, V4).await.err().unwrap());
         assert_eq!(refused["message"], "pods \"a\" is forbidden: ");
         assert_eq!(refused["details"], json!({"name": "a", "kind": "pods"}));
         assert!(Socket::open(&client, &path, V4).await.is_ok());
@@ -88,7 +88,7 @@ async fn what_is_no_websocket_is_refused() {
 async fn a_pod_or_a_container_is_not_there() {
     let (double, client) = words().await;
     let refused = Socket::open(&client, &exec_path("a", &["true"]), V5).await.err().unwrap();
-    assert_eq!(status(refused)["message"], "pods \"a\" not found");
+    assert_eq!(status(&refused)["message"], "pods \"a\" not found");
 
     let mut two = pod("a", "key");
     let containers = two["spec"]["containers"].as_array_mut().unwrap();
@@ -104,7 +104,7 @@ async fn a_pod_or_a_container_is_not_there() {
         (format!("{path}&container=nope"), "container nope is not valid for pod a"),
     ] {
         let refused = Socket::open(&client, &path, V5).await.err().unwrap();
-        let refused = status(refused);
+        let refused = status(&refused);
         assert_eq!((&refused["code"], &refused["message"]), (&json!(400), &json!(message)));
     }
 }
@@ -116,7 +116,7 @@ async fn a_pod_that_does_not_run() {
     double.inject_pod(PodFault::no_capacity());
     client.create(&pod("unplaced", "key")).await;
     for path in [exec_path("unplaced", &["true"]), port("unplaced")] {
-        let refused = status(Socket::open(&client, &path, V4).await.err().unwrap());
+        let refused = status(&Socket::open(&client, &path, V4).await.err().unwrap());
         assert_eq!(refused["message"], "pod unplaced does not have a host assigned");
         assert_eq!(refused["code"], 400);
     }

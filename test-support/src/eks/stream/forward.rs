@@ -113,7 +113,7 @@ impl Forward {
             () = async {
                 pass_input_on(wire, incoming, &writers).await;
                 // The outputs notice by themselves.
-                std::future::pending().await
+                std::future::pending::<()>().await;
             } => {}
         }
     }

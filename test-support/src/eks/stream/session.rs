@@ -27,7 +27,7 @@ pub(super) async fn run(exec: &Exec, wire: &Wire, incoming: Option<Incoming>) {
                 () = async {
                     input::pass_on(exec.protocol, wire, incoming, stdin).await;
                     // The connection is over; the command is not.
-                    pending().await
+                    pending::<()>().await;
                 } => {}
             }
         }
