@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::client::{Client, alive, dead, pod, with, words};
-use crate::socket::{Socket, V4, V5, command, exec_path, idle};
+use crate::socket::{FLOOD, FLOOD_SIZE, Socket, V4, V5, command, exec_path, held_up, idle};
 
 async fn run(script: &str) -> crate::socket::Ended {
     let (_double, client) = idle(command()).await;
@@ -119,23 +119,13 @@ async fn an_old_cluster_knows_v4_only() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_does_not_read_holds_the_command_up() {
-    const SIZE: usize = 64 << 20;
     let (_double, client) = idle(command()).await;
-    let script = format!("echo $$ >&2; exec head -c {SIZE} /dev/zero");
+    let script = format!("echo $$ >&2; exec {FLOOD}");
     let mut socket = Socket::exec(&client, "a", &["sh", "-c", &script]).await;
-    let pid = socket.until(2, "\n").await.trim().to_owned();
-    let mut written = (0, 0);
-    // Until it writes no more. Should it only have been slow, the test is easier, not wrong.
-    while written.1 < 40 {
-        let io = std::fs::read_to_string(format!("/proc/{pid}/io")).expect("it still runs");
-        let now = io.lines().find_map(|line| line.strip_prefix("wchar: ")).unwrap();
-        let now: usize = now.parse().unwrap();
-        written = if now > 0 && now == written.0 { (now, written.1 + 1) } else { (now, 0) };
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    assert!(written.0 < SIZE, "all was taken in: {}", written.0);
+    let pid = socket.until(2, "\n").await.trim().parse().unwrap();
+    held_up(pid).await;
     let ended = socket.ended().await;
-    assert_eq!((ended.stdout.len(), ended.code()), (SIZE, 0));
+    assert_eq!((ended.stdout.len(), ended.code()), (FLOOD_SIZE, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use fargate_test_support::eks::{EksOptions, Fault, LostOutput, StreamOptions, Tr
 use tempfile::TempDir;
 
 use crate::client::{alive, dead};
-use crate::socket::{Socket, V4, V5, command, exec_path, idle};
+use crate::socket::{FLOOD, Socket, V4, V5, command, exec_path, held_up, idle};
 
 /// A file a command of a pod writes to.
 struct Witness {
@@ -36,9 +36,6 @@ impl Witness {
         panic!("{:?} instead of {wanted:?}", std::fs::read_to_string(&self.path));
     }
 }
-
-/// Much more than pipes and sockets hold.
-const FLOOD: &str = "head -c 67108864 /dev/zero";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_command_lives_on_without_its_client() {
@@ -90,33 +87,15 @@ async fn in_v5_output_that_nobody_gets_is_discarded() {
 async fn in_v4_output_that_nobody_gets_holds_the_command_up() {
     let (double, client) = idle(command()).await;
     let witness = Witness::new();
-    // The second writer sees that the first does not come to its end.
-    let script = format!("echo $$; cat; echo flows > {}; {FLOOD}", witness.path());
+    let script = format!("echo $$; cat; echo flows > {}; exec {FLOOD}", witness.path());
     let path = exec_path("a", &["sh", "-c", &script]);
     let mut socket = Socket::open(&client, &path, V4).await.unwrap();
     let pid: u32 = socket.until(1, "\n").await.trim().parse().unwrap();
     drop(socket);
     witness.says("flows\n").await;
-    blocked(pid).await;
+    held_up(pid).await;
     double.delete_pod("a");
     dead(pid).await;
-}
-
-/// Waits until the child of a process waits for room in a pipe.
-async fn blocked(pid: u32) {
-    for _ in 0..6000 {
-        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
-        let waits = |child: &str| {
-            std::fs::read_to_string(format!("/proc/{child}/syscall"))
-                .is_ok_and(|call| call.starts_with("1 0x1 "))
-        };
-        if children.split_whitespace().any(waits) {
-            return;
-        }
-        assert!(alive(pid), "it has ended");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("it is not held up");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::client::{PODS, alive, dead, next, pod, pod_path, visit, visitor, with, words};
-use crate::socket::{Socket, V4, command, idle};
+use crate::socket::{FLOOD, Socket, V4, command, held_up, idle};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pods_live_on_and_are_known_again() {
@@ -58,15 +58,13 @@ async fn watches_break_and_are_taken_up_again() {
 async fn a_command_loses_its_connection_and_lives_on() {
     let (double, client) = idle(command()).await;
     // With the server gone nobody reads on, whatever the protocol.
-    let script = "echo $$; cat; echo over >&2; exec head -c 67108864 /dev/zero";
-    let mut socket = Socket::exec(&client, "a", &["sh", "-c", script]).await;
+    let script = format!("echo $$; cat; exec {FLOOD}");
+    let mut socket = Socket::exec(&client, "a", &["sh", "-c", &script]).await;
     let pid: u32 = socket.until(1, "\n").await.trim().parse().unwrap();
     double.stop_api().await;
     assert!(broken(&mut socket).await);
     double.start_api().await;
-    let held_up = format!("while ! grep -q '^1 0x1 ' /proc/{pid}/syscall; do sleep 0.01; done");
-    let mut other = Socket::exec(&client, "a", &["sh", "-c", &held_up]).await;
-    assert_eq!(other.ended().await.code(), 0);
+    held_up(pid).await;
     assert!(alive(pid));
     client.delete("a").await;
     dead(pid).await;

@@ -158,6 +158,28 @@ pub(crate) fn exec_path(pod: &str, command: &[&str]) -> String {
     path
 }
 
+/// Says much more than pipes and sockets hold.
+pub(crate) const FLOOD: &str = "head -c 67108864 /dev/zero";
+pub(crate) const FLOOD_SIZE: usize = 64 << 20;
+
+/// Waits until a process that runs [`FLOOD`] writes no more, and has not come to its end. Should it
+/// only have been slow for a while, the test is easier, not wrong.
+pub(crate) async fn held_up(pid: u32) {
+    let (mut before, mut same) = (0, 0);
+    while same < 40 {
+        let io = std::fs::read_to_string(format!("/proc/{pid}/io")).expect("it still runs");
+        let now = io.lines().find_map(|line| line.strip_prefix("wchar: ")).unwrap();
+        let now: usize = now.parse().unwrap();
+        same = if now > PIPE && now == before { same + 1 } else { 0 };
+        before = now;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(before < FLOOD_SIZE, "all was taken");
+}
+
+/// Before it has filled its pipe it has hardly begun.
+const PIPE: usize = 60_000;
+
 /// Pods run what they say themselves.
 pub(crate) fn command() -> EksOptions {
     EksOptions { program: TaskProgram::Command, ..EksOptions::default() }
