@@ -7,7 +7,7 @@ use hyper::http::request::Parts;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::call::{Call, Target};
+use super::call::{Call, Stream, Target};
 use super::faults::Trouble;
 use super::ops::perform;
 use super::refusal::Refusal;
@@ -94,7 +94,7 @@ fn note_call(world: &World, call: &Call) {
         // Calls without a body are told by their query.
         let query = call.query.iter();
         noted = query.map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
-        if matches!(call.target, Target::Stream { .. }) {
+        if matches!(call.target, Target::Stream { stream: Stream::Exec, .. }) {
             // A command is a list of words, whatever their number.
             noted["command"] = call.all("command").into();
         }

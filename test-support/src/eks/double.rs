@@ -176,7 +176,7 @@ impl EksDouble {
     }
 
     /// The bodies of the calls of that name, such as "create pods", oldest first; of calls without
-    /// a body the query, as an object of strings.
+    /// a body the query, as an object of strings; a field `command` of `pods/exec` is a list.
     #[must_use]
     pub fn requests(&self, call: &str) -> Vec<Value> {
         let memory = self.world.memory();

@@ -7,9 +7,12 @@ use super::call::CALLS;
 /// Something that goes wrong with calls of one verb on one resource.
 ///
 /// Verbs are those of roles: create, get, list, watch, patch, update, delete, deletecollection.
-/// Resources are pods, events, configmaps, namespaces, version, and of the EKS service clusters and fargate-profiles
+/// Resources are pods, pods/exec and pods/portforward (get, and create: a WebSocket is a get),
+/// events, configmaps, namespaces, version, and of the EKS service clusters and fargate-profiles
 /// (get and list). A fault hits the next call, unless it is told otherwise. Of several faults that
 /// would hit a call, the oldest does; one that delays or that cuts a watch goes along with others.
+/// A fault of `create` hits a WebSocket too where the server asks for both verbs
+/// ([`StreamOptions::needs_create`](super::StreamOptions::needs_create)).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     verb: &'static str,

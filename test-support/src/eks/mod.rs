@@ -2,9 +2,11 @@
 //!
 //! [`EksDouble`] is an HTTP server on loopback that answers the Kubernetes API for pods, events,
 //! config maps and namespaces, the EKS service API for a cluster and its Fargate profiles, and STS
-//! `AssumeRole`. It checks bearer tokens and AWS signatures, validates and fills in what an API server does, and
-//! walks pods through their lives. A pod is real: an sshd or an agent at an address of its own in
-//! 127/8. It is written with raw JSON, so that it is a witness independent of client crates.
+//! `AssumeRole`. It checks bearer tokens and AWS signatures, validates and fills in what an API
+//! server does, and walks pods through their lives. A pod is real: an sshd, an agent or its own
+//! command, with an address of its own in 127/8. So are the commands run in it and the ports
+//! forwarded to it over WebSockets ([`StreamOptions`]). It is written with raw JSON, so that it is
+//! a witness independent of client crates.
 //!
 //! What an API server does on a bad day is scripted with [`Fault`], what happens to a pod that
 //! starts with [`PodFault`], and how a running one ends with [`PodEnd`].

@@ -194,6 +194,31 @@ async fn a_task_can_run_the_agent() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_container_runs_its_own_command() {
+    let program = TaskProgram::Command;
+    let (double, client) = with(EcsOptions { program, ..EcsOptions::default() }).await;
+    let definition = json!({
+        "family": "own", "requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc",
+        "cpu": "256", "memory": "512",
+        "containerDefinitions": [{
+            "name": "ci-coordinator", "image": "example.com/ci:1",
+            "entryPoint": ["sh", "-c"], "command": ["exit 3"],
+        }],
+    });
+    client.ecs("RegisterTaskDefinition", definition).await;
+    for (command, code) in [(None, 3), (Some("exit 4"), 4)] {
+        let mut request = launch("key");
+        request["taskDefinition"] = "own:1".into();
+        if let Some(command) = command {
+            request["overrides"]["containerOverrides"][0]["command"] = json!([command]);
+        }
+        let arn = client.run(request).await;
+        double.wait_for(&arn, "STOPPED").await;
+        assert_eq!(client.describe(&arn).await["containers"][0]["exitCode"], code);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn fifty_tasks_at_once() {
     let (double, client) = with(EcsOptions::default()).await;
     let visitor = Arc::new(Visitor::new());

@@ -52,7 +52,8 @@ async fn the_ssh_server_of_a_pod_is_reached() {
     let banner = socket.until(0, "\n").await;
     assert!(banner.starts_with("SSH-2.0-OpenSSH"), "{banner}");
     assert_eq!(double.calls()["get pods/portforward"], 1);
-    assert_eq!(double.requests("get pods/portforward")[0]["ports"], port.to_string());
+    let request = &double.requests("get pods/portforward")[0];
+    assert_eq!(*request, serde_json::json!({"ports": port.to_string()}));
 }
 
 #[tokio::test(flavor = "multi_thread")]
