@@ -3,7 +3,9 @@
 use std::convert::Infallible;
 use std::future::pending;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Empty, Full};
@@ -15,6 +17,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
 
 use super::dispatch::{Reply, answer};
 use super::state::{Cut, Cuts, World};
@@ -38,7 +41,9 @@ pub(super) enum Order {
 enum Door {
     Open(TcpListener),
     /// Nobody listens, so that connections are refused, but the port is not anybody else's either.
-    Shut(TcpSocket),
+    Shut {
+        _place: TcpSocket,
+    },
     /// The port is lost to somebody else.
     Lost,
 }
@@ -61,13 +66,13 @@ pub(super) async fn serve(
                 match order {
                     Order::Stop(when_done) => {
                         answer = when_done;
-                        (door, done) = shut(&world, door);
+                        (door, done) = shut(world.at, door).await;
                         connections.shutdown().await;
                         world.cuts.send_replace(Cut { server_gone: true });
                     }
                     Order::Start(when_done) => {
                         answer = when_done;
-                        (door, done) = open(door);
+                        (door, done) = open(world.at, door).await;
                     }
                 }
                 // Whoever asked may have gone.
@@ -87,29 +92,47 @@ async fn accept(door: &Door) -> TcpStream {
     }
 }
 
-fn shut(world: &World, door: Door) -> (Door, io::Result<()>) {
+/// Closes the door, but keeps the port.
+async fn shut(at: SocketAddr, door: Door) -> (Door, io::Result<()>) {
     if !matches!(door, Door::Open(_)) {
         return (door, Err(io::Error::other("the server is stopped already")));
     }
     drop(door);
-    let taken = TcpSocket::new_v4().and_then(|socket| {
-        socket.set_reuseaddr(true)?;
-        socket.bind(world.at)?;
-        Ok(socket)
-    });
-    match taken {
-        Ok(socket) => (Door::Shut(socket), Ok(())),
+    match patiently(|| bound(at)).await {
+        Ok(socket) => (Door::Shut { _place: socket }, Ok(())),
         Err(error) => (Door::Lost, Err(error)),
     }
 }
 
-fn open(door: Door) -> (Door, io::Result<()>) {
-    match door {
-        Door::Shut(socket) => match socket.listen(BACKLOG) {
-            Ok(listener) => (Door::Open(listener), Ok(())),
-            Err(error) => (Door::Lost, Err(error)),
-        },
-        door => (door, Err(io::Error::other("the server is not stopped"))),
+async fn open(at: SocketAddr, door: Door) -> (Door, io::Result<()>) {
+    if !matches!(door, Door::Shut { .. }) {
+        return (door, Err(io::Error::other("the server is not stopped")));
+    }
+    drop(door);
+    match patiently(|| bound(at)?.listen(BACKLOG)).await {
+        Ok(listener) => (Door::Open(listener), Ok(())),
+        Err(error) => (Door::Lost, Err(error)),
+    }
+}
+
+fn bound(at: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(at)?;
+    Ok(socket)
+}
+
+/// The last of the old sockets may be gone only a moment later: a process that is just being
+/// started holds everything open until its program begins.
+async fn patiently<T>(take: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    let until = Instant::now() + Duration::from_secs(10);
+    loop {
+        match take() {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < until => {
+                sleep(Duration::from_millis(2)).await;
+            }
+            taken => return taken,
+        }
     }
 }
 

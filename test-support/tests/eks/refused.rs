@@ -7,9 +7,9 @@ use crate::client::{PODS, pod, pod_path, words};
 use crate::socket::{Socket, V4, V5, command, exec_path, idle};
 
 /// The `Status` of a refusal.
-fn status(refused: &(u16, String)) -> Value {
-    let status: Value = serde_json::from_str(&refused.1).expect("a status");
-    assert_eq!((&status["kind"], &status["code"]), (&json!("Status"), &json!(refused.0)));
+fn status((code, body): &(u16, String)) -> Value {
+    let status: Value = serde_json::from_str(body).expect("a status");
+    assert_eq!((&status["kind"], &status["code"]), (&json!("Status"), &json!(code)));
     status
 }
 
