@@ -73,10 +73,13 @@ fn the_readme_lists_every_key_with_its_default() {
     let readme = document("README.md");
     let readme = readme.split_once("\n## Configuration").unwrap().1;
     for key in KEYS {
-        let name = key.path.rsplit('.').next().unwrap();
-        let row = readme
-            .lines()
-            .find(|line| line.starts_with("| ") && line.contains(&format!("`{name}`")))
+        let (section, name) = key.path.rsplit_once('.').unwrap_or(("", key.path));
+        let from = if section.is_empty() { "| key |" } else { &format!("| **[{section}]**") };
+        let rows = readme.lines().filter(|line| !line.starts_with("|---"));
+        let rows = rows.skip_while(|line| !line.starts_with(from)).skip(1);
+        let row = rows
+            .take_while(|line| line.starts_with("| ") && !line.starts_with("| **["))
+            .find(|line| line.split('|').nth(1).unwrap().contains(&format!("`{name}`")))
             .unwrap_or_else(|| panic!("the README's table has no {}", key.path));
         if let Some(default) = key.default {
             assert!(
@@ -91,15 +94,18 @@ fn the_readme_lists_every_key_with_its_default() {
 #[test]
 fn the_map_names_files_that_exist() {
     let text = document("ARCHITECTURE.md");
-    let mut folder = String::new();
+    // A name without a folder means the folder of the map's row, or the one named before it.
+    let (mut row, mut before) = (root(), root());
     for word in text.split('`').skip(1).step_by(2) {
-        if let Some(name) = word.strip_suffix('/').filter(|name| root().join(name).is_dir()) {
-            name.clone_into(&mut folder);
+        let whole = root().join(word);
+        if word.ends_with('/') && whole.is_dir() {
+            row.clone_from(&whole);
+            before = whole;
         } else if word.ends_with(".rs") {
-            let there = root().join(word).is_file()
-                || root().join(&folder).join(word).is_file()
-                || (word == "advice.rs" && root().join("backend-ecs/src").join(word).is_file());
-            assert!(there, "ARCHITECTURE.md names {word}, which is not there");
+            let places = [whole, row.join(word), before.join(word)];
+            let there = places.into_iter().find(|place| place.is_file());
+            let there = there.unwrap_or_else(|| panic!("ARCHITECTURE.md names no file: {word}"));
+            before = there.parent().unwrap().to_owned();
         }
     }
 }
