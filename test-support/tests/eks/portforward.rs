@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::client::{Client, pod, pod_path, visitor, with, words};
-use crate::socket::{Socket, V4};
+use crate::socket::{LONG, Socket, V4};
 
 async fn forward(client: &Client, ports: &str) -> Socket {
     let path = format!("{}/portforward?ports={ports}", pod_path("a"));
@@ -86,7 +86,8 @@ async fn bytes_go_both_ways_unchanged() {
     assert!(back == data);
     // The end of the client is the end for the pod.
     drop((stream, writing.await.unwrap()));
-    assert_eq!(echo.await.unwrap().unwrap(), data.len() as u64);
+    let echoed = tokio::time::timeout(LONG, echo).await.expect("the pod sees the end");
+    assert_eq!(echoed.unwrap().unwrap(), data.len() as u64);
 }
 
 #[tokio::test(flavor = "multi_thread")]

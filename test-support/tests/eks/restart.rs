@@ -62,18 +62,12 @@ async fn a_command_loses_its_connection_and_lives_on() {
     let mut socket = Socket::exec(&client, "a", &["sh", "-c", &script]).await;
     let pid: u32 = socket.until(1, "\n").await.trim().parse().unwrap();
     double.stop_api().await;
-    assert!(broken(&mut socket).await);
+    assert!(socket.broken().await);
     double.start_api().await;
     held_up(pid).await;
     assert!(alive(pid));
     client.delete("a").await;
     dead(pid).await;
-}
-
-/// Whether the connection ends without a word.
-async fn broken(socket: &mut Socket) -> bool {
-    use futures_util::StreamExt;
-    matches!(socket.inner.next().await, Some(Err(_)) | None)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,7 +82,7 @@ async fn a_forwarded_port_breaks_for_both() {
     let (mut stream, _) = listener.accept().await.unwrap();
     assert!(socket.next().await.is_some() && socket.next().await.is_some());
     double.restart_api(Duration::ZERO).await;
-    assert!(broken(&mut socket).await);
+    assert!(socket.broken().await);
     assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
     assert!(Socket::open(&client, &path, V4).await.is_ok());
 }

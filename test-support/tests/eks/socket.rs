@@ -17,7 +17,7 @@ pub(crate) const V5: &str = "v5.channel.k8s.io";
 pub(crate) const V4: &str = "v4.channel.k8s.io";
 
 /// Nothing takes as long; it keeps a mistake from hanging.
-const LONG: Duration = Duration::from_secs(60);
+pub(crate) const LONG: Duration = Duration::from_secs(60);
 
 pub(crate) struct Socket {
     pub(crate) inner: WebSocketStream<TcpStream>,
@@ -122,6 +122,12 @@ impl Socket {
                 other => panic!("the connection broke: {other:?}"),
             }
         }
+    }
+
+    /// Whether the connection ends without a word.
+    pub(crate) async fn broken(&mut self) -> bool {
+        let message = timeout(LONG, self.inner.next()).await.expect("the connection stands");
+        matches!(message, Some(Err(_)) | None)
     }
 
     /// Reads output of a channel until it has this in it.
