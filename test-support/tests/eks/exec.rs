@@ -82,7 +82,9 @@ async fn a_command_leads_a_session_and_a_group_of_its_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn standard_input_is_closed_alone_in_v5() {
-    let (_double, client) = idle(command()).await;
+    // What is sent to a command that has ended must not reset the connection.
+    let streams = StreamOptions { waits_for_close: true, ..StreamOptions::default() };
+    let (_double, client) = idle(EksOptions { streams, ..command() }).await;
     let mut socket = Socket::exec(&client, "a", &["sh", "-c", "wc -c; echo end"]).await;
     socket.send(0, b"12345").await;
     socket.close_stdin().await;
