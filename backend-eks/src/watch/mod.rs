@@ -171,3 +171,20 @@ fn not_allowed(error: &Error) -> String {
     let advice = error.advice().unwrap_or("allow the driver to list and watch pods");
     format!("The driver may not watch the pod, so it asks for it every few seconds; {advice}")
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::status::tests::{own, pod};
+
+    #[test]
+    fn a_pod_that_goes_without_a_word_was_deleted_and_an_ended_one_had_ended() {
+        let running =
+            json!({"phase": "Running", "containerStatuses": own(&json!({"running": {}}))});
+        assert_eq!(deleted(&pod(&running)).cause, StopCause::Requested);
+        let ended = json!({"phase": "Failed", "reason": "Evicted", "message": "x"});
+        assert_eq!(deleted(&pod(&ended)).cause, StopCause::Interrupted);
+    }
+}
