@@ -20,6 +20,8 @@ pub(super) struct Known<'a> {
     status: Option<TaskStatus>,
     /// What the cluster warned of, the latest last.
     remarks: Vec<Remark>,
+    /// Those that were not told yet: what they mean is known once the pod is.
+    untold: Vec<Remark>,
     billed: Billed,
     /// Whether no more events will come.
     deaf: bool,
@@ -36,6 +38,7 @@ impl<'a> Known<'a> {
             pod: None,
             status: None,
             remarks: Vec::new(),
+            untold: Vec::new(),
             billed: Billed::default(),
             deaf: false,
         }
@@ -53,12 +56,10 @@ impl<'a> Known<'a> {
             let before = self.remarks.len();
             self.remarks.retain(|known| *known != remark);
             let new = self.remarks.len() == before;
-            if new && before == MOST_WARNINGS {
-                continue;
-            }
-            if new {
-                let text = warning::words(&remark, self.pod.as_ref(), &self.task.namespace);
-                (self.told)(News::Warning(&text));
+            if new && before < MOST_WARNINGS {
+                self.untold.push(remark.clone());
+            } else if new {
+                self.remarks.remove(0);
             }
             self.remarks.push(remark);
         }
@@ -91,6 +92,9 @@ impl<'a> Known<'a> {
 
     fn judge(&mut self) -> Option<Stopped> {
         let pod = self.pod.as_ref()?;
+        for remark in self.untold.drain(..) {
+            (self.told)(News::Warning(&warning::words(&remark, pod, &self.task.namespace)));
+        }
         let status = match observe_with(pod, &self.remarks) {
             Seen::Stopped(stopped) => return Some(stopped),
             seen => seen.status(self.task),
@@ -103,5 +107,58 @@ impl<'a> Known<'a> {
             self.status = Some(status);
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn event(reason: &str, message: &str) -> Event {
+        serde_json::from_value(json!({
+            "metadata": {}, "involvedObject": {}, "type": "Warning", "reason": reason,
+            "message": message,
+        }))
+        .expect("an event")
+    }
+
+    fn told(work: impl FnOnce(&mut Known<'_>)) -> Vec<String> {
+        let task: EksTask = serde_json::from_value(json!({
+            "server": "https://one/", "namespace": "jobs", "name": "ci-k", "uid": "u",
+            "ssh_user": "root", "ssh_port": 22,
+        }))
+        .expect("a task");
+        let mut texts = Vec::new();
+        let mut told = |news: News<'_>| texts.push(format!("{news:?}"));
+        work(&mut Known::new(&task, &mut told));
+        texts
+    }
+
+    #[test]
+    fn a_warning_that_arrives_before_the_pod_waits_for_it() {
+        let pod: Pod = serde_json::from_value(json!({
+            "metadata": {}, "status": {"phase": "Pending"},
+            "spec": {"containers": [], "schedulerName": "default-scheduler"},
+        }))
+        .expect("a pod");
+        let texts = told(|known| {
+            assert_eq!(known.hear(&[event("FailedScheduling", "no nodes")]), None);
+            assert_eq!(known.see(pod), None);
+        });
+        assert!(texts[0].contains("no Fargate profile has taken the pod"), "{texts:?}");
+        assert_eq!(texts.len(), 2, "the warning and the status: {texts:?}");
+    }
+
+    #[test]
+    fn different_warnings_without_end_are_told_up_to_a_number() {
+        let texts = told(|known| {
+            known.see(Pod::default());
+            for number in 0..4 * MOST_WARNINGS {
+                known.hear(&[event("Strange", &number.to_string())]);
+            }
+        });
+        assert_eq!(texts.len(), MOST_WARNINGS + 1, "{texts:?}");
     }
 }

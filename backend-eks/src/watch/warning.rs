@@ -30,7 +30,7 @@ pub(super) fn remark(event: &Event) -> Option<Remark> {
 /// A remark on `pod` for the person whose job it is.
 ///
 /// Reasons: `pkg/kubelet/events/event.go` and the schedulers of Kubernetes.
-pub(super) fn words(remark: &Remark, pod: Option<&Pod>, namespace: &str) -> String {
+pub(super) fn words(remark: &Remark, pod: &Pod, namespace: &str) -> String {
     let reason = remark.reason.as_str();
     let what = match reason {
         "FailedScheduling" => "the pod has no place yet",
@@ -48,7 +48,7 @@ pub(super) fn words(remark: &Remark, pod: Option<&Pod>, namespace: &str) -> Stri
         text.truncate(end);
         text.push('…');
     }
-    if reason == "FailedScheduling" && pod.is_some_and(pending::left_out) {
+    if reason == "FailedScheduling" && pending::left_out(pod) {
         text.push_str(&format!(
             "; no Fargate profile has taken the pod: let one select the namespace {namespace}, \
              and the pod's labels if it has any"
@@ -89,7 +89,11 @@ mod tests {
     #[test]
     fn a_warning_says_what_it_means_and_what_the_cluster_said() {
         let said = |reason: &str, message: &str| {
-            words(&Remark { reason: reason.into(), message: message.into() }, None, "jobs")
+            words(
+                &Remark { reason: reason.into(), message: message.into() },
+                &Pod::default(),
+                "jobs",
+            )
         };
         assert_eq!(
             said("FailedMount", "secret \"x\" not found"),
@@ -109,9 +113,9 @@ mod tests {
             )
             .expect("a pod")
         };
-        let text = words(&remark, Some(&pod("default-scheduler")), "jobs");
+        let text = words(&remark, &pod("default-scheduler"), "jobs");
         assert!(text.contains("select the namespace jobs"), "{text}");
-        let text = words(&remark, Some(&pod("fargate-scheduler")), "jobs");
+        let text = words(&remark, &pod("fargate-scheduler"), "jobs");
         assert!(!text.contains("profile"), "{text}");
     }
 }

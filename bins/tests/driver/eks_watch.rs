@@ -38,7 +38,7 @@ async fn an_unschedulable_pod_names_the_profile_in_the_job_log() {
     let double = EksDouble::start(EksOptions::default()).await;
     let host = Host::eks(&double);
     reconfigure(&host, "Namespace = \"ci\"", "Namespace = \"unmatched\"");
-    reconfigure(&host, "[SSH]", "[Fargate]\n  StartTimeout = \"3s\"\n[SSH]");
+    reconfigure(&host, "[SSH]", "[Fargate]\n  StartTimeout = \"10s\"\n[SSH]");
     let job = host.job();
     let prepared = job.prepare().await.failed_as(SYSTEM_FAILURE);
     prepared
