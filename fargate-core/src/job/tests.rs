@@ -111,11 +111,12 @@ fn plan() -> PreparePlan {
 }
 
 /// Every place where a prepare can be hit: each call it makes, before and after its work.
-const PLACES: [(Method, When); 6] = [
+const PLACES: [(Method, When); 7] = [
     (Method::Launch, When::Hang),
     (Method::Launch, When::HangAfter),
     (Method::Status, When::Hang),
     (Method::Status, When::HangAfter),
+    (Method::Watch, When::Hang),
     (Method::Probe, When::Hang),
     (Method::Probe, When::HangAfter),
 ];
