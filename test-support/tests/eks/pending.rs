@@ -107,6 +107,29 @@ async fn an_image_that_cannot_be_pulled() {
 }
 
 #[tokio::test]
+async fn a_registrys_answer_that_is_in_an_event_alone() {
+    let (double, client) = words().await;
+    double.inject_pod(PodFault::CannotPullQuietly { message: "denied".to_owned() });
+    client.create(&pod("a", "key")).await;
+    let waiting = client.until("a", waits_for("ImagePullBackOff")).await;
+    let message = &waiting["status"]["containerStatuses"][0]["state"]["waiting"]["message"];
+    assert_eq!(message, "Back-off pulling image \"registry.example.com/ci:1\"");
+    let failed = "/api/v1/namespaces/ci/events?fieldSelector=reason%3DFailed";
+    let says =
+        |list: &Value| list["items"].to_string().contains("registry.example.com/ci:1\\\": denied");
+    client.until_at(failed, says).await;
+}
+
+#[tokio::test]
+async fn a_profile_that_is_not_active_takes_no_pod() {
+    let mut options = EksOptions { program: TaskProgram::None, ..EksOptions::default() };
+    options.profiles[0].status = "DELETING".to_owned();
+    let (_double, client) = with(options).await;
+    let created = client.create(&pod("a", "key")).await;
+    assert_eq!(created["spec"]["schedulerName"], "default-scheduler");
+}
+
+#[tokio::test]
 async fn a_container_that_cannot_be_made() {
     let (double, client) = words().await;
     double.inject_pod(PodFault::cannot_configure());
