@@ -11,9 +11,9 @@ use kube::Config;
 use kube::client::{Body, ConfigExt};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::json;
-use tower::filter::AsyncFilterLayer;
 use tower::{BoxError, ServiceBuilder};
 
+use crate::authorized::Authorize;
 use crate::aws::{self, Whereabouts};
 use crate::cluster::Cluster;
 use crate::config::{ClusterAccess, EksConfig};
@@ -55,9 +55,9 @@ pub(crate) async fn open(
         ClusterAccess::InCluster => (of_pod()?, None),
     };
     let server = access.cluster_url.to_string();
-    let client = client(&access, tokens.clone(), config)?;
+    let client = client(&access, tokens, config)?;
     let cluster = Cluster::new(client, server, &config.namespace, config.pace.clone());
-    Ok((cluster.with_tokens(tokens), profiles))
+    Ok((cluster, profiles))
 }
 
 async fn of_eks(place: &Whereabouts) -> Result<Config> {
@@ -154,16 +154,10 @@ fn build(
     tcp.set_connect_timeout(Some(config.pace.api_timeout / 3));
     let tls = access.rustls_https_connector_with_connector(tcp)?;
     let http: HttpClient<_, Body> = HttpClient::builder(TokioExecutor::new()).build(tls);
-    let tokens = tokens.map(|tokens| {
-        AsyncFilterLayer::new(move |request: http::Request<Body>| {
-            let tokens = tokens.clone();
-            async move { tokens.authorize(request).await }
-        })
-    });
     let service = ServiceBuilder::new()
         .layer(access.base_uri_layer())
         .option_layer(access.auth_layer()?)
-        .option_layer(tokens)
+        .option_layer(tokens.map(Authorize))
         .layer(access.extra_headers_layer()?)
         .map_err(BoxError::from)
         .service(http);

@@ -15,7 +15,6 @@ use crate::call::Call;
 use crate::config::EksPace;
 use crate::error::{Failure, lost, refused, unanswered};
 use crate::lines::Lines;
-use crate::token::Tokens;
 
 /// One namespace of one cluster.
 ///
@@ -28,8 +27,6 @@ pub(crate) struct Cluster {
     pub(crate) server: String,
     pub(crate) namespace: String,
     pub(crate) pace: EksPace,
-    /// What makes the requests' tokens, where this program does so itself.
-    tokens: Option<Tokens>,
 }
 
 impl fmt::Debug for Cluster {
@@ -48,19 +45,7 @@ impl Cluster {
         namespace: &str,
         pace: EksPace,
     ) -> Self {
-        Self { client, server, namespace: namespace.to_owned(), pace, tokens: None }
-    }
-
-    /// The same cluster, whose tokens these make.
-    pub(crate) fn with_tokens(self, tokens: Option<Tokens>) -> Self {
-        Self { tokens, ..self }
-    }
-
-    /// Lets the next request carry a new token, after one that was not taken.
-    pub(crate) async fn renew_token(&self) {
-        if let Some(tokens) = &self.tokens {
-            tokens.forget().await;
-        }
+        Self { client, server, namespace: namespace.to_owned(), pace }
     }
 
     /// The same cluster, another namespace.

@@ -3,6 +3,7 @@
 mod access;
 mod adopt;
 mod advice;
+mod authorized;
 mod aws;
 mod call;
 mod class;

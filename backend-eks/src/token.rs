@@ -16,7 +16,7 @@ use aws_sigv4::sign::v4;
 use aws_smithy_types::base64;
 use fargate_aws_access::{CredentialSource, partition};
 use fargate_core::{Error, ErrorKind, Result};
-use http::header::{AUTHORIZATION, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use tokio::sync::Mutex;
 use tower::BoxError;
 
@@ -77,9 +77,13 @@ impl Tokens {
         Ok(request)
     }
 
-    /// Makes a new one for the next request.
-    pub(crate) async fn forget(&self) {
-        *self.0.last.lock().await = None;
+    /// The token in `headers` is not good any more, although it is young enough.
+    pub(crate) async fn forget(&self, headers: &HeaderMap) {
+        let mut last = self.0.last.lock().await;
+        // Somebody else may have replaced it already.
+        if last.as_ref().is_some_and(|token| headers.get(AUTHORIZATION) == Some(&token.header)) {
+            *last = None;
+        }
     }
 
     async fn header(&self, now: SystemTime) -> Result<HeaderValue> {

@@ -124,8 +124,12 @@ async fn a_token_is_renewed_before_the_cluster_refuses_it() {
 #[tokio::test]
 async fn a_token_that_the_cluster_refused_is_not_used_again() {
     let (tokens, count) = tokens(None);
-    tokens.header(time()).await.expect("a token");
-    tokens.forget().await;
+    let mut headers = HeaderMap::new();
+    headers.insert(AUTHORIZATION, tokens.header(time()).await.expect("a token"));
+    tokens.forget(&HeaderMap::new()).await;
+    tokens.header(time()).await.expect("the same token");
+    assert_eq!(count.load(Ordering::SeqCst), 1, "another one was refused");
+    tokens.forget(&headers).await;
     tokens.header(time()).await.expect("another token");
     assert_eq!(count.load(Ordering::SeqCst), 2);
 }

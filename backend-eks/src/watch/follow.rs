@@ -43,8 +43,6 @@ pub(super) struct Follow<'a> {
     wait: Option<Duration>,
     /// Whether trouble was returned that is not over yet.
     troubled: bool,
-    /// Whether the token was replaced and the new one not taken yet.
-    renewed: bool,
 }
 
 #[derive(Deserialize)]
@@ -73,7 +71,6 @@ impl<'a> Follow<'a> {
             pause: first_pause(cluster),
             wait: None,
             troubled: false,
-            renewed: false,
         }
     }
 
@@ -92,7 +89,7 @@ impl<'a> Follow<'a> {
                     return Ok(change);
                 }
                 Ok(None) => {}
-                Err(failure) => self.failed(failure).await?,
+                Err(failure) => self.failed(failure)?,
             }
         }
     }
@@ -104,7 +101,6 @@ impl<'a> Follow<'a> {
         }
         if self.lines.is_none() {
             self.lines = Some(self.open().await?);
-            self.renewed = false;
             return Ok(self.troubled.then_some(Change::Again));
         }
         let line = match &mut self.lines {
@@ -131,7 +127,6 @@ impl<'a> Follow<'a> {
         let path = with_query(&self.cluster.path(self.list.resource, None), &query);
         let (request, body) = get(&path);
         let listed: Listed<T> = self.cluster.once(self.list, request, body).await?;
-        self.renewed = false;
         self.version = Some(listed.metadata.resource_version.unwrap_or_default());
         Ok(Change::All(listed.items))
     }
@@ -170,7 +165,7 @@ impl<'a> Follow<'a> {
     }
 
     /// Whether the watch can go on at all, and from where.
-    async fn failed(&mut self, failure: Failure) -> Result<()> {
+    fn failed(&mut self, failure: Failure) -> Result<()> {
         self.lines = None;
         let status = failure.error.context_value("status").unwrap_or_default();
         if status.starts_with("410") {
@@ -180,12 +175,6 @@ impl<'a> Follow<'a> {
             return Ok(());
         }
         let kind = failure.error.kind();
-        if kind == ErrorKind::Unauthenticated && !self.renewed {
-            // The token may have expired, or its credentials.
-            self.renewed = true;
-            self.cluster.renew_token().await;
-            return Ok(());
-        }
         if kind.retry() == Retry::Soon {
             self.troubled = true;
             self.wait = Some(self.cluster.pause(&mut self.pause, failure.retry_after));
