@@ -137,10 +137,17 @@ fn client(access: &Config, tokens: Option<Tokens>, config: &EksConfig) -> Result
         .hint("put the cluster's own certificates into the kubeconfig, in PEM"));
     }
     build(access, tokens, config).map_err(|error| {
-        Error::new(ErrorKind::InvalidConfig, OP, "the kubeconfig's credentials cannot be used")
-            .with("server", access.cluster_url.to_string())
-            .hint("check the certificates, key and token of the kubeconfig")
-            .source(error)
+        let told =
+            Error::new(ErrorKind::InvalidConfig, OP, "the kubeconfig's credentials cannot be used")
+                .with("server", access.cluster_url.to_string())
+                .source(error);
+        match access.auth_info.exec.as_ref().and_then(|exec| exec.command.as_deref()) {
+            Some(command) => told.with("command", command).hint(
+                "install the command of the kubeconfig's user where the driver finds it, and try \
+                 it as the driver's user; with Cluster no command is needed",
+            ),
+            None => told.hint("check the certificates, key and token of the kubeconfig"),
+        }
     })
 }
 
