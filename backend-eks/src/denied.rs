@@ -20,6 +20,11 @@ pub(crate) fn missing_rule(message: &str, verb: &str, resource: &str, namespace:
         group: "",
         namespace: Some(namespace),
     });
+    // What one cluster takes for a WebSocket, the next version does not.
+    let verbs = match said.resource {
+        "pods/exec" | "pods/portforward" => "get\", \"create",
+        _ => said.verb,
+    };
     let (role, place) = match said.namespace {
         Some(namespace) => ("Role", format!(" in namespace {namespace}")),
         None => ("ClusterRole", String::new()),
@@ -30,8 +35,8 @@ pub(crate) fn missing_rule(message: &str, verb: &str, resource: &str, namespace:
     };
     format!(
         "bind {who} to a {role}{place} with the rule {{apiGroups: [\"{}\"], resources: [\"{}\"], \
-         verbs: [\"{}\"]}}",
-        said.group, said.resource, said.verb
+         verbs: [\"{verbs}\"]}}",
+        said.group, said.resource
     )
 }
 
@@ -76,6 +81,20 @@ mod tests {
         let rule = missing_rule(message, "list", "other", "elsewhere");
         assert!(rule.contains("ClusterRole with") && rule.contains("pods/exec"), "{rule}");
         assert!(rule.contains("assumed-role/ci") && rule.contains("apps"), "{rule}");
+    }
+
+    #[test]
+    fn a_stream_needs_two_verbs_whatever_the_cluster_says() {
+        for resource in ["pods/exec", "pods/portforward"] {
+            let said = format!(
+                "pods \"x\" is forbidden: User \"ci\" cannot get resource \"{resource}\" in API \
+                 group \"\" in the namespace \"jobs\""
+            );
+            for message in [said.as_str(), "pods \"x\" is forbidden: "] {
+                let rule = missing_rule(message, "get", resource, "jobs");
+                assert!(rule.contains("verbs: [\"get\", \"create\"]"), "{rule}");
+            }
+        }
     }
 
     #[test]
