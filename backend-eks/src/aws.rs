@@ -23,9 +23,10 @@ pub(crate) struct Whereabouts {
 /// A client of the EKS service; `endpoint` is another address of it.
 pub(crate) fn client(sdk: &SdkConfig, endpoint: Option<&str>) -> Client {
     let mut config = aws_sdk_eks::config::Builder::from(sdk);
-    config.set_endpoint_url(
-        endpoint.map(ToOwned::to_owned).or_else(|| sdk.endpoint_url().map(ToOwned::to_owned)),
-    );
+    // Without one of the settings', what the environment says for EKS alone counts, or for AWS.
+    if let Some(endpoint) = endpoint {
+        config = config.endpoint_url(endpoint);
+    }
     Client::from_conf(config.build())
 }
 
