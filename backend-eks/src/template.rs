@@ -24,11 +24,7 @@ pub(crate) async fn read(path: &Path) -> Result<Value> {
 }
 
 fn parse(text: &str) -> Result<Value> {
-    let mut pod: Value = serde_saphyr::from_str(text).map_err(|error| {
-        wrong("it is no YAML, or more than one document")
-            .hint("try it with kubectl apply --dry-run=client")
-            .source(error)
-    })?;
+    let mut pod: Value = serde_saphyr::from_str(text).map_err(|error| no_yaml(&error))?;
     let kind = pod["kind"].as_str().unwrap_or("nothing");
     if kind != "Pod" {
         return Err(wrong(format!("it describes {kind}, not a Pod"))
@@ -52,6 +48,18 @@ fn parse(text: &str) -> Result<Value> {
         fields.remove("status");
     }
     Ok(pod)
+}
+
+fn no_yaml(error: &serde_saphyr::Error) -> Error {
+    let text = error.to_string();
+    if text.contains("multiple YAML documents") {
+        return wrong("it has more than one document").hint("keep the Pod alone in the file");
+    }
+    // The rest repeats the line of the file.
+    let first = text.lines().next().unwrap_or_default();
+    wrong("it is no YAML")
+        .hint("try it with kubectl apply --dry-run=client")
+        .source(first.trim_start_matches("error: "))
 }
 
 /// Adds the jobs' container to a template without any.
@@ -108,6 +116,7 @@ mod tests {
     fn what_is_no_template_is_named() {
         for (text, word) in [
             ("kind: Pod\n  bad: [", "YAML"),
+            ("kind: Pod\n---\nkind: Pod", "more than one document"),
             ("kind: Deployment", "Deployment"),
             ("just words", "nothing"),
             ("", "nothing"),
