@@ -18,7 +18,10 @@ pub(crate) fn stopped(pod: &Pod) -> Stopped {
         stop = stop.fact("reason", reason);
     }
     if let Some((reason, message)) = disrupted(&status) {
-        stop = stop.fact("disruption", format!("{reason}: {message}"));
+        // The kubelet tells the same in both places.
+        let news = Some(message) != status.message.as_deref();
+        let told = if news { format!("{reason}: {message}") } else { reason.to_owned() };
+        stop = stop.fact("disruption", told);
     }
     for (one, state) in terminated(&status) {
         stop = stop.fact("container", line(one, state));
