@@ -22,6 +22,11 @@ use crate::error::{Failure, lost, unanswered};
 /// A WebSocket over the connection the HTTP client made.
 pub(crate) type Socket = WebSocketStream<TokioIo<Upgraded>>;
 
+/// Whoever lacks a right is told so in a `Status`. An API server that knows none of the protocols
+/// that are offered says 403 alone: `serverHandshake` in `websocket/server.go` of `golang.org/x/net`.
+const UNKNOWN_PROTOCOL: &str =
+    "the cluster is too old for what is needed here: it does not know the protocol";
+
 /// Opens a WebSocket of the subprotocol `protocol`.
 ///
 /// By hand, because kube's own keeps nothing of a refusal but its status.
@@ -49,14 +54,22 @@ async fn upgrade(
         .header(SEC_WEBSOCKET_KEY, &key)
         .header(SEC_WEBSOCKET_PROTOCOL, protocol);
     let answer = cluster.begin(call, request, Vec::new()).await?;
-    if answer.status() != StatusCode::SWITCHING_PROTOCOLS {
-        return Err(cluster.refusal(call, answer).await);
+    let unsupported = |why| {
+        Error::new(ErrorKind::Unsupported, call.op, why)
+            .with("namespace", &cluster.namespace)
+            .hint("EKS has what is needed since Kubernetes 1.30; does a proxy stand in between?")
+    };
+    let status = answer.status();
+    if status != StatusCode::SWITCHING_PROTOCOLS {
+        let failure = cluster.refusal(call, answer).await;
+        if status == StatusCode::FORBIDDEN && failure.reason.is_empty() {
+            let error = unsupported(UNKNOWN_PROTOCOL).with("cluster says", failure.error.message());
+            return Err(Failure::of(error));
+        }
+        return Err(failure);
     }
     if let Err(why) = agreed(answer.headers(), &key, protocol) {
-        let error = Error::new(ErrorKind::Unsupported, call.op, why)
-            .with("namespace", &cluster.namespace)
-            .hint("EKS has what is needed since Kubernetes 1.30; does a proxy stand in between?");
-        return Err(Failure::of(error));
+        return Err(Failure::of(unsupported(why)));
     }
     let stream = hyper::upgrade::on(answer)
         .await
@@ -76,7 +89,7 @@ fn agreed(headers: &HeaderMap, key: &str, protocol: &str) -> Result<(), &'static
         return Err("what answers there does not speak WebSocket");
     }
     if !is(SEC_WEBSOCKET_PROTOCOL, protocol) {
-        return Err("the cluster is too old to tell the end of standard input");
+        return Err(UNKNOWN_PROTOCOL);
     }
     Ok(())
 }
