@@ -82,16 +82,27 @@ impl PodAt {
         query: &str,
         protocol: &'static str,
     ) -> Result<(Pod, Socket)> {
+        self.open_once(call, query, protocol).await.map_err(|failure| failure.error)
+    }
+
+    async fn open_once(
+        &self,
+        call: Call,
+        query: &str,
+        protocol: &'static str,
+    ) -> Result<(Pod, Socket), Failure> {
         let path = self.cluster.path("pods", Some(&self.name));
         let action = call.resource.trim_start_matches("pods/");
         let path = format!("{path}/{action}?{query}");
         let opening = socket::open(&self.cluster, call, &path, protocol);
         let (pod, socket) = tokio::join!(self.look(call.op), opening);
         // What is wrong with the pod says more than what the API makes of it.
-        let pod = pod?;
+        let pod = pod.map_err(Failure::certain)?;
         match socket {
             Ok(socket) => Ok((pod, socket)),
-            Err(failure) => Err(self.not_opened(failure)),
+            Err(failure) => {
+                Err(Failure { error: failure.error.with("pod", &self.name), ..failure })
+            }
         }
     }
 
@@ -107,11 +118,12 @@ impl PodAt {
         let until = Instant::now() + pace.connect_patience;
         let mut pause = Backoff::new(pace.api_first_pause, pace.max_pause);
         loop {
-            let error = match self.open(call, query, protocol).await {
-                Ok(opened) => return Ok(opened),
-                Err(error) => error,
-            };
-            let next = Instant::now() + pause.next_pause();
+            let Failure { error, retry_after, .. } =
+                match self.open_once(call, query, protocol).await {
+                    Ok(opened) => return Ok(opened),
+                    Err(failure) => failure,
+                };
+            let next = Instant::now() + self.cluster.pause(&mut pause, retry_after);
             if error.kind().retry() != Retry::Soon || next > until {
                 return Err(error);
             }
@@ -144,10 +156,6 @@ impl PodAt {
             )),
             Seen::Stopped(stopped) => Err(stopped.into_error(op)),
         }
-    }
-
-    fn not_opened(&self, failure: Failure) -> Error {
-        failure.error.with("pod", &self.name)
     }
 }
 

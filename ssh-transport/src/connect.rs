@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fargate_core::transport::Dial;
-use fargate_core::{Backoff, ErrorKind, Result};
+use fargate_core::{Backoff, ErrorKind, Result, Retry};
 use russh::client::{self, AuthResult, Handle};
 use russh::keys::{HashAlg, PrivateKeyWithHashAlg, PublicKey};
 use russh::{Channel, Disconnect, Preferred, cipher};
@@ -110,8 +110,10 @@ impl Connection {
             };
             attempts += 1;
             let pause = pauses.next_pause();
-            // A timeout here is one of connecting, so nothing was started either.
-            let may_pass = matches!(error.kind(), ErrorKind::ConnectFailed | ErrorKind::Timeout);
+            // A timeout here is one of connecting, so nothing was started either; an API on the way
+            // may be busy.
+            let kind = error.kind();
+            let may_pass = kind.retry() == Retry::Soon || kind == ErrorKind::Timeout;
             // One slow attempt may take all of the time, and gets its second chance even so.
             let in_time = started.elapsed() + pause < config.connect_retry
                 || (attempts == 1 && !config.connect_retry.is_zero());

@@ -143,6 +143,7 @@ impl<'a> ReadyWait<'a> {
                 ErrorKind::ConnectFailed
                 | ErrorKind::ConnectionLost
                 | ErrorKind::Timeout
+                | ErrorKind::Throttled
                 | ErrorKind::Unavailable => {}
                 _ => return Err(error),
             }
