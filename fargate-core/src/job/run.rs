@@ -66,7 +66,14 @@ impl JobLife {
         let late = || Error::new(ErrorKind::Timeout, "ask for the task", "no answer");
         match timeout_at(until, asked).await.unwrap_or_else(|_| Err(late())) {
             Ok(Some(stopped)) => stopped.into_error("run the script").source(error),
-            Ok(None) => error.with("task", "the backend does not know it any more"),
+            Ok(None) => Error::new(
+                ErrorKind::TaskFailed,
+                "run the script",
+                "the task is gone: the backend does not know it any more",
+            )
+            .with("task", task.id())
+            .hint("somebody has deleted it, or its machine went away: retry the job")
+            .source(error),
             Err(ask) if ask.kind() == ErrorKind::Timeout => {
                 error.with("task", format!("{} still runs; only the connection broke", task.id()))
             }
