@@ -97,7 +97,7 @@ impl PodAt {
         let opening = socket::open(&self.cluster, call, &path, protocol);
         let (pod, socket) = tokio::join!(self.look(call.op), opening);
         // What is wrong with the pod says more than what the API makes of it.
-        let pod = pod.map_err(Failure::certain)?;
+        let pod = pod.map_err(Failure::of)?;
         match socket {
             Ok(socket) => Ok((pod, socket)),
             Err(failure) => {

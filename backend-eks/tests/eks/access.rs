@@ -91,7 +91,7 @@ async fn double_for_the_role(session: Option<Duration>) -> EksDouble {
 }
 
 /// A launcher whose STS and EKS are the double, with `role` on top of its user's credentials.
-async fn launcher_as(double: &EksDouble, role: Option<&str>) -> EksLauncher {
+pub(crate) async fn launcher_as(double: &EksDouble, role: Option<&str>) -> EksLauncher {
     let mut config = by_name(double, &double.options().cluster);
     if let ClusterAccess::Cluster { assume_role, .. } = &mut config.access {
         *assume_role = role.map(AssumeRole::new);

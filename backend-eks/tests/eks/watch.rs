@@ -1,5 +1,6 @@
 //! Following a pod: what is told, and what a watch survives.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use fargate_core::{ErrorKind, StopCause, TaskLauncher, TaskStatus};
@@ -8,6 +9,7 @@ use fargate_test_support::eks::{
 };
 use tokio::time::sleep;
 
+use crate::access::launcher_as;
 use crate::bench::{GRACE, api_double, config_for, launcher, launcher_with, name, spec};
 use crate::news::{Heard, notices, warnings, watch};
 
@@ -209,7 +211,7 @@ async fn a_token_that_is_refused_once_is_replaced_and_one_refused_twice_ends_the
     for (times, lives) in [(1, true), (2, false)] {
         let double = api_double().await;
         double.inject(Fault::new("watch", "pods", Trouble::Unauthorized).times(times));
-        let launcher = launcher(&double).await;
+        let launcher = Arc::new(launcher_as(&double, None).await);
         let task = launcher.launch(&spec()).await.unwrap();
         let mut watching = watch(&launcher, &task);
         if lives {

@@ -5,37 +5,12 @@ use std::path::Path;
 
 use fargate_test_support::binaries;
 use fargate_test_support::ecs::TaskProgram;
-use fargate_test_support::eks::{EksDouble, EksOptions, PodEnd};
+use fargate_test_support::eks::{EksOptions, PodEnd};
 use rustix::process::Signal;
 
-use crate::harness::{BUILD_FAILURE, Host, Job, SYSTEM_FAILURE, alive, ended, eventually, signal};
+use crate::eks_ways::{WAYS, options, reached, reached_by, start_timeout, started, use_template};
+use crate::harness::{BUILD_FAILURE, SYSTEM_FAILURE, alive, ended, eventually, signal};
 use crate::jobs::whole_job;
-
-/// A double whose pods run `program`, and a host that reaches them by `way`.
-async fn reached_by(way: &str, program: TaskProgram) -> (EksDouble, Host) {
-    let double = EksDouble::start(EksOptions { program, ..EksOptions::default() }).await;
-    let host = Host::eks(&double);
-    connect_by(&host, way);
-    (double, host)
-}
-
-fn connect_by(host: &Host, way: &str) {
-    let file = host.directory.path().join("fargate.toml");
-    let text = fs::read_to_string(&file).expect("a configuration");
-    let old =
-        text.lines().find(|line| line.starts_with("  Connect")).map(|line| format!("{line}\n"));
-    let text = old.map_or(text.clone(), |old| text.replace(&old, ""));
-    let text = text.replace("[EKS]\n", &format!("[EKS]\n  Connect = \"{way}\"\n"));
-    fs::write(&file, text).expect("it is written");
-}
-
-/// Starts a script that touches a file once it runs, and waits for that.
-async fn started(job: &Job<'_>, body: &str) -> tokio::process::Child {
-    let up = job.directory.path().join("up");
-    let script = job.start_script(&format!("touch {}; {body}", up.display()), "build_script");
-    eventually("the start of the script", || up.exists()).await;
-    script
-}
 
 fn pid_in(file: &Path) -> u32 {
     fs::read_to_string(file).expect("a process id").trim().parse().expect("a number")
@@ -43,7 +18,7 @@ fn pid_in(file: &Path) -> u32 {
 
 #[tokio::test]
 async fn a_whole_job_by_exec_in_an_image_without_an_ssh_server() {
-    let (double, host) = reached_by("exec", TaskProgram::Command).await;
+    let (double, host) = reached_by("exec").await;
     whole_job(&host).await;
     eventually("the end of every pod", || double.running() == 0).await;
     let pod = double.pods().remove(0);
@@ -52,7 +27,7 @@ async fn a_whole_job_by_exec_in_an_image_without_an_ssh_server() {
 
 #[tokio::test]
 async fn a_whole_job_by_port_forward() {
-    let (double, host) = reached_by("port-forward", TaskProgram::Sshd).await;
+    let (double, host) = reached_by("port-forward").await;
     whole_job(&host).await;
     eventually("the end of every pod", || double.running() == 0).await;
     assert!(double.calls()["get pods/portforward"] > 1, "{:?}", double.calls());
@@ -60,19 +35,17 @@ async fn a_whole_job_by_port_forward() {
 
 #[tokio::test]
 async fn a_whole_job_by_port_forward_with_the_agent_in_the_pod() {
-    let (double, host) = reached_by("port-forward", TaskProgram::Agent(binaries::agent())).await;
+    let program = TaskProgram::Agent(binaries::agent());
+    let (double, host) =
+        reached("port-forward", EksOptions { program, ..EksOptions::default() }).await;
     whole_job(&host).await;
     eventually("the end of every pod", || double.running() == 0).await;
 }
 
 #[tokio::test]
 async fn a_failing_script_is_a_build_failure_over_every_way() {
-    for (way, program) in [
-        ("ssh", TaskProgram::Sshd),
-        ("port-forward", TaskProgram::Sshd),
-        ("exec", TaskProgram::Command),
-    ] {
-        let (_double, host) = reached_by(way, program).await;
+    for way in WAYS {
+        let (_double, host) = reached_by(way).await;
         let job = host.job();
         job.prepare().await.ok();
         job.script("echo out; echo err >&2; exit 42", "build_script")
@@ -86,8 +59,8 @@ async fn a_failing_script_is_a_build_failure_over_every_way() {
 
 #[tokio::test]
 async fn an_eviction_is_named_over_every_way() {
-    for (way, program) in [("port-forward", TaskProgram::Sshd), ("exec", TaskProgram::Command)] {
-        let (double, host) = reached_by(way, program).await;
+    for way in ["port-forward", "exec"] {
+        let (double, host) = reached_by(way).await;
         let job = host.job();
         job.prepare().await.ok();
         let script = started(&job, "sleep 3600").await;
@@ -100,7 +73,7 @@ async fn an_eviction_is_named_over_every_way() {
 
 #[tokio::test]
 async fn a_cancelled_job_by_exec_ends_its_processes_and_keeps_the_pod() {
-    let (double, host) = reached_by("exec", TaskProgram::Command).await;
+    let (double, host) = reached_by("exec").await;
     let job = host.job();
     job.prepare().await.ok();
     let file = job.directory.path().join("pid");
@@ -119,12 +92,10 @@ async fn a_cancelled_job_by_exec_ends_its_processes_and_keeps_the_pod() {
 
 #[tokio::test]
 async fn an_image_without_a_shell_is_named_in_prepare() {
-    let (double, host) = reached_by("exec", TaskProgram::Command).await;
-    let template = host.directory.path().join("pod.yaml");
+    let (double, host) = reached_by("exec").await;
     let pod = "kind: Pod\nspec:\n  containers:\n  - name: ci-coordinator\n    \
                command: [/bin/sleep, \"3600\"]\n    env: [{name: PATH, value: /nowhere}]\n";
-    fs::write(&template, pod).expect("it is written");
-    connect_by(&host, &format!("exec\"\n  PodTemplate = \"{}", template.display()));
+    use_template(&host, pod);
     let job = host.job();
     job.prepare().await.failed_as(SYSTEM_FAILURE).says("its image has no shell").says("busybox");
     eventually("the end of every pod", || double.running() == 0).await;
@@ -133,16 +104,11 @@ async fn an_image_without_a_shell_is_named_in_prepare() {
 
 #[tokio::test]
 async fn a_port_nobody_listens_on_is_named() {
-    let (_double, host) = reached_by("port-forward", TaskProgram::Command).await;
-    let template = host.directory.path().join("pod.yaml");
+    let (_double, host) = reached("port-forward", options("exec")).await;
     let pod = "kind: Pod\nspec:\n  containers:\n  - name: ci-coordinator\n    \
                command: [sleep, \"3600\"]\n";
-    fs::write(&template, pod).expect("it is written");
-    let more = format!("port-forward\"\n  PodTemplate = \"{}", template.display());
-    connect_by(&host, &more);
-    let file = host.directory.path().join("fargate.toml");
-    let text = fs::read_to_string(&file).expect("a configuration");
-    fs::write(&file, format!("{text}[Fargate]\n  StartTimeout = \"5s\"\n")).expect("written");
+    use_template(&host, pod);
+    start_timeout(&host, "5s");
     let job = host.job();
     job.prepare().await.failed_as(SYSTEM_FAILURE).says("connection refused");
     job.cleanup().await.ok();
