@@ -99,10 +99,12 @@ mod tests {
         }
     }
 
-    /// The last answer's status, and the token and body of each request, where the first
-    /// `refused` are not let in.
-    async fn sent(refused: usize) -> (u16, Vec<(String, Vec<u8>)>) {
-        let seen: Arc<Mutex<Vec<(String, Vec<u8>)>>> = Arc::default();
+    /// The token and body of each request.
+    type Sent = Vec<(String, Vec<u8>)>;
+
+    /// The last answer's status, and what was sent, where the first `refused` are not let in.
+    async fn sent(refused: usize) -> (u16, Sent) {
+        let seen: Arc<Mutex<Sent>> = Arc::default();
         let server = {
             let seen = Arc::clone(&seen);
             service_fn(move |request: Request<Body>| {

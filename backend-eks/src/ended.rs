@@ -11,9 +11,12 @@ pub(crate) fn stopped(pod: &Pod) -> Stopped {
     let status = pod.status.clone().unwrap_or_default();
     let deleted = pod.metadata.deletion_timestamp.is_some();
     let ended = ended_container(&status);
-    let cause = cause(&status, ended.map(|(_, state)| state), deleted && !has_ended(pod));
+    let state = ended.map(|(_, state)| state);
+    let ending = deleted && (!has_ended(pod) || state.is_some_and(|state| outlived(pod, state)));
+    let cause = cause(&status, state, ending);
 
-    let mut stop = Stopped::new(cause, sentence(&status, ended, deleted));
+    let end = ended.filter(|_| cause != StopCause::Requested);
+    let mut stop = Stopped::new(cause, sentence(&status, end, deleted));
     if let Some(reason) = status.reason.as_deref().filter(|reason| !reason.is_empty()) {
         stop = stop.fact("reason", reason);
     }
@@ -30,6 +33,17 @@ pub(crate) fn stopped(pod: &Pod) -> Stopped {
         Some(hint) => stop.hint(hint),
         None => stop,
     }
+}
+
+/// Whether the container ended after somebody had asked for the pod's deletion, which it is then
+/// told of by a signal.
+fn outlived(pod: &Pod, state: &ContainerStateTerminated) -> bool {
+    let (Some(by), Some(end)) = (&pod.metadata.deletion_timestamp, &state.finished_at) else {
+        return false;
+    };
+    // The time of a deletion is when its grace is over.
+    let grace = pod.metadata.deletion_grace_period_seconds.unwrap_or_default();
+    end.0.as_second() >= by.0.as_second() - grace
 }
 
 /// The class of the cause: the pod's own words first, because a container killed with the
@@ -167,6 +181,7 @@ fn hint(status: &PodStatus, cause: StopCause) -> Option<&'static str> {
             "the container's main process ended: its entry point must keep sshd in the foreground \
              (sshd -D); see the container's log"
         }
+        StopCause::Requested => "somebody has deleted the pod, or drained its node: retry the job",
         StopCause::FailedToStart => {
             "check the image's entry point and CPU architecture (Fargate pods are x86-64)"
         }
@@ -268,6 +283,14 @@ mod tests {
             "reason": "EvictionByEvictionAPI", "message": "Eviction API: evicting"}]);
         assert_eq!(ended_by(&evicted).cause, StopCause::Interrupted);
         assert_eq!(ended_by(&with_container("Error", 143)).cause, StopCause::Exited);
+        for (finished, cause) in [
+            ("2026-01-02T03:04:04Z", StopCause::Exited),
+            ("2026-01-02T03:04:05Z", StopCause::Requested),
+        ] {
+            let state = json!({"terminated": {"exitCode": 0, "finishedAt": finished}});
+            let status = json!({"phase": "Succeeded", "containerStatuses": own(&state)});
+            assert_eq!(ended_by(&status).cause, cause, "{finished}");
+        }
     }
 
     #[test]
