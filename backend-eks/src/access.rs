@@ -159,6 +159,12 @@ fn build(
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_connect_timeout(Some(config.pace.api_timeout / 3));
+    // Scripts travel here, too: their small messages must not wait for each other's receipt, and a
+    // peer that is gone must be noticed while nothing is said, and while something is being sent.
+    tcp.set_nodelay(true);
+    tcp.set_keepalive(Some(config.pace.keepalive));
+    #[cfg(target_os = "linux")]
+    tcp.set_tcp_user_timeout(Some(config.pace.keepalive * 4));
     let tls = access.rustls_https_connector_with_connector(tcp)?;
     let http: HttpClient<_, Body> = HttpClient::builder(TokioExecutor::new()).build(tls);
     let service = ServiceBuilder::new()

@@ -203,6 +203,9 @@ pub struct EksPace {
     pub api_patience: Duration,
     /// How long a WebSocket to a pod is asked for while the API is in trouble.
     pub connect_patience: Duration,
+    /// After this much silence a script's session is asked for a sign of life. It is lost when a
+    /// fourth question in a row would go unanswered.
+    pub keepalive: Duration,
     /// First pause between two looks whether a deleted pod is gone; it grows.
     pub gone_pause: Duration,
     /// How long after its grace a deleted pod may still be there before the stop goes on without
@@ -223,6 +226,7 @@ impl Default for EksPace {
             watch_timeout: Duration::from_secs(60),
             api_patience: Duration::from_secs(60),
             connect_patience: Duration::from_secs(30),
+            keepalive: Duration::from_secs(15),
             gone_pause: Duration::from_millis(500),
             gone_patience: Duration::from_secs(30),
         }

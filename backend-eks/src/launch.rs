@@ -104,7 +104,7 @@ impl<'a> Launch<'a> {
     }
 
     /// The pod that has the name, if it is ours.
-    async fn existing(&self) -> Result<Option<Pod>> {
+    pub(crate) async fn existing(&self) -> Result<Option<Pod>> {
         let Some(pod) = adopt::find(self.cluster, FIND, &self.name).await.map_err(unknown)? else {
             return Ok(None);
         };

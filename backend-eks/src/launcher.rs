@@ -138,10 +138,14 @@ impl TaskLauncher for EksLauncher {
 
     async fn launch(&self, spec: &TaskSpec) -> Result<TaskHandle> {
         let body = pod::build(&self.config, &self.template, spec)?;
-        if let Some(profiles) = &self.profiles {
-            profiles.check(&body).await?;
-        }
         let launch = Launch::new(&self.cluster, spec, &body, self.config.launch_timeout);
+        if let Some(profiles) = &self.profiles
+            && let Err(refusal) = profiles.check(&body).await
+            // A profile may have gone after it took this very pod.
+            && launch.existing().await?.is_none()
+        {
+            return Err(refusal);
+        }
         let pod = launch.run().await?;
         self.handle(&pod).ok_or_else(|| {
             Error::new(ErrorKind::Unexpected, CREATE.op, "the cluster's pod has no name or uid")

@@ -29,11 +29,19 @@ impl PodCommands {
         &self,
         op: &'static str,
         command: &[String],
-    ) -> Result<(String, Option<ExitStatus>)> {
+    ) -> Result<(String, ExitStatus)> {
         let (pod, socket) =
             self.pod.open(EXEC.made_for(op), &query(command, false), PROTOCOL).await?;
-        let (session, _) = PodSession::new(socket, self.pod.clone(), op);
-        let status = wait_for_status(session).await?;
+        let (mut session, _) = PodSession::new(socket, self.pod.clone(), op);
+        let Some(status) = wait_for_status(&mut session).await? else {
+            // The container may be coming up or on its way out.
+            let what = "the cluster ended the session without an exit status";
+            let error = self.pod.error(ErrorKind::ConnectFailed, op, what);
+            return Err(match session.why_ended() {
+                Some(why) => error.with("reason", why),
+                None => error,
+            });
+        };
         Ok((pod.metadata.uid.unwrap_or_default(), status))
     }
 }
@@ -57,8 +65,8 @@ impl Commands for PodCommands {
     async fn run(&self, op: &'static str, command: &[String]) -> Result<Option<ExitStatus>> {
         let query = query(command, false);
         let (_, socket) = self.pod.open_patiently(EXEC.made_for(op), &query, PROTOCOL).await?;
-        let (session, _) = PodSession::new(socket, self.pod.clone(), op);
-        wait_for_status(session).await
+        let (mut session, _) = PodSession::new(socket, self.pod.clone(), op);
+        wait_for_status(&mut session).await
     }
 
     fn error(&self, kind: ErrorKind, op: &'static str, what: fmt::Arguments<'_>) -> Error {
@@ -75,7 +83,7 @@ impl Commands for PodCommands {
     }
 }
 
-async fn wait_for_status(mut session: PodSession) -> Result<Option<ExitStatus>> {
+async fn wait_for_status(session: &mut PodSession) -> Result<Option<ExitStatus>> {
     while let Some(event) = session.next().await {
         match event {
             Event::Status(status) => return Ok(Some(status)),

@@ -56,21 +56,13 @@ impl RemoteExec for PodExec {
         let commands = self.commands(at).await?;
         let command = ["sh", "-c", TOOLS].map(ToOwned::to_owned);
         let (uid, status) = commands.run_once(PROBE, &command).await?;
-        match status {
-            Some(status) if status.is_success() => Ok(at.clone().with_identity(uid)),
-            Some(status) => Err(commands
-                .error(
-                    ErrorKind::Unsupported,
-                    PROBE,
-                    format_args!("its shell finds no cat, wc or rm ({status})"),
-                )
-                .hint("take an image with a POSIX shell and these three, such as busybox")),
-            None => Err(commands.error(
-                ErrorKind::ConnectFailed,
-                PROBE,
-                format_args!("the cluster ended the session without an exit status"),
-            )),
+        if status.is_success() {
+            return Ok(at.clone().with_identity(uid));
         }
+        let what = format_args!("its shell finds no cat, wc or rm ({status})");
+        Err(commands
+            .error(ErrorKind::Unsupported, PROBE, what)
+            .hint("take an image with a POSIX shell and these three, such as busybox"))
     }
 
     async fn exec(

@@ -32,8 +32,6 @@ mod channel {
 /// Bytes of standard input in one message: what `kubectl` sends.
 const CHUNK: usize = 32 << 10;
 
-/// After this much silence the other side is asked for a sign of life.
-const PING: Duration = Duration::from_secs(15);
 /// So many unanswered questions in a row are forgiven.
 const FORGIVEN: u32 = 3;
 
@@ -57,7 +55,7 @@ impl PodSession {
     pub(super) fn new(socket: Socket, pod: PodAt, op: &'static str) -> (Self, PodInput) {
         let (write, read) = socket.split();
         let write = Arc::new(Mutex::new(write));
-        let mut pings = interval(PING);
+        let mut pings = interval(pod.cluster.pace.keepalive);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         pings.reset();
         let input = PodInput(Arc::clone(&write));

@@ -11,6 +11,7 @@ mod news;
 mod profile;
 mod reach;
 mod refused;
+mod silent;
 mod stop;
 mod template;
 mod tls;

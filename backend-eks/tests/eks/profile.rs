@@ -49,6 +49,19 @@ async fn a_pod_that_no_profile_takes_is_refused_before_it_is_created() {
 }
 
 #[tokio::test]
+async fn a_pod_that_is_there_is_found_although_no_profile_takes_it_any_more() {
+    let selector = ProfileSelector::namespace("ci").label("team", "build");
+    let double = double_with(vec![FargateProfile::active("builds", &[selector])]).await;
+    let (mut before, after, spec) = (config(&double), config(&double), spec());
+    before.labels.insert("team".to_owned(), "build".to_owned());
+    let task = connected(&double, before).await.launch(&spec).await.unwrap();
+    let launcher = connected(&double, after).await;
+    assert_eq!(launcher.launch(&spec).await.unwrap().id(), task.id());
+    let error = launcher.launch(&crate::bench::spec()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidConfig, "{error:?}");
+}
+
+#[tokio::test]
 async fn a_selectors_labels_count_as_the_pod_finally_has_them() {
     let selector = ProfileSelector::namespace("c?").label("team", "build-*");
     let double = double_with(vec![

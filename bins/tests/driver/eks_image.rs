@@ -242,7 +242,7 @@ async fn after_a_killed_prepare_the_next_one_runs_the_same_image() {
         }
         let preparing = job.spawn(&["prepare"]);
         let calls = |name: &str| double.calls().get(name).copied().unwrap_or(0);
-        let reached = || calls(if created { "get pods" } else { "create pods" }) > 0;
+        let reached = || calls(if created { "watch pods" } else { "create pods" }) > 0;
         eventually("the moment", reached).await;
         signal(&preparing, Signal::KILL);
         assert_eq!(ended(preparing).await.code, None, "it was killed");
