@@ -12,8 +12,9 @@ pub(crate) fn put(image: &TaskImage, container: &mut Value) {
         container["imagePullPolicy"] = pull_policy(policy).into();
     }
     // Else what the template or the image says.
-    if !image.entrypoint.is_empty() {
-        container["command"] = image.entrypoint.iter().map(|word| literal(word)).collect();
+    let words = entry_point(image);
+    if !words.is_empty() {
+        container["command"] = words.iter().map(|word| literal(word)).collect();
         container["args"] = json!([]);
     }
 }
@@ -24,11 +25,17 @@ pub(crate) fn put(image: &TaskImage, container: &mut Value) {
 pub(crate) fn wait_for_scripts(image: Option<&TaskImage>, container: &mut Value) {
     const IDLE: &str = "trap 'exit 0' TERM INT; while :; do sleep 86400 & wait $!; done";
     let idle = json!(["sh", "-c", IDLE]);
-    if image.is_some_and(|image| !image.entrypoint.is_empty()) {
+    if image.is_some_and(|image| !entry_point(image).is_empty()) {
         container["args"] = idle;
     } else if container["command"].is_null() && container["args"].is_null() {
         container["command"] = idle;
     }
+}
+
+/// The entry point that is to run. Kubernetes cannot leave an image's own out without another.
+fn entry_point(image: &TaskImage) -> &[String] {
+    let none = image.entrypoint.iter().all(String::is_empty);
+    if none { &[] } else { &image.entrypoint }
 }
 
 /// Kubernetes' words: "Image pull policy" in its documentation.
@@ -80,6 +87,8 @@ mod tests {
                 "imagePullPolicy": "Never", "env": []})
         );
         assert_eq!(put_over(json!({}), &TaskImage::new("a")), json!({"image": "a"}));
+        let none = TaskImage::new("a").entrypoint([""]);
+        assert_eq!(put_over(json!({}), &none), json!({"image": "a"}));
     }
 
     #[test]

@@ -94,12 +94,14 @@ fn with_all(asked: &JobImage) -> Result<TaskImage> {
             .hint("put what it does into a script of the image"));
     }
     // GitLab's way to say that there is none is a list with one empty text.
-    if asked.entrypoint.iter().any(|word| !word.is_empty()) {
-        if asked.entrypoint.first().is_some_and(String::is_empty) {
-            return Err(wrong("its entrypoint begins with an empty text".to_owned())
-                .hint("begin it with a program, or write entrypoint: [\"\"] for none"));
-        }
-        image.entrypoint.clone_from(&asked.entrypoint);
+    let none = asked.entrypoint.iter().all(String::is_empty);
+    if !none && asked.entrypoint.first().is_some_and(String::is_empty) {
+        return Err(wrong("its entrypoint begins with an empty text".to_owned())
+            .hint("begin it with a program, or write entrypoint: [\"\"] for none"));
+    }
+    image.entrypoint.clone_from(&asked.entrypoint);
+    if none {
+        image.entrypoint.truncate(1);
     }
     let policies: Result<Vec<_>> = asked
         .pull_policies

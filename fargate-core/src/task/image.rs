@@ -10,7 +10,8 @@ pub struct TaskImage {
     /// The reference, such as `registry.example.com/ci/rust:1`.
     pub name: String,
     /// What runs instead of the image's own entry point, the program first, taken literally: no
-    /// variable in it is expanded. Empty leaves the image's own.
+    /// variable in it is expanded. Empty leaves the image's own. One empty text, as GitLab writes
+    /// it, is no entry point at all, where the backend can run an image without its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub entrypoint: Vec<String>,
     /// When to pull it; `None` is the backend's default.
