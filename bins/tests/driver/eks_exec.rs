@@ -14,6 +14,7 @@ use crate::eks_ways::{calls, endless, nothing_left, options, reached, reached_by
 use crate::harness::{
     BUILD_FAILURE, Host, Job, PATIENCE, SYSTEM_FAILURE, alive, ended, eventually, signal,
 };
+use crate::streams::peak_memory;
 
 /// Bytes that repeat nowhere near, by xorshift.
 fn noise(size: usize) -> Vec<u8> {
@@ -204,4 +205,34 @@ async fn two_jobs_do_not_reach_each_others_pods() {
     one.cleanup().await.ok();
     ended(script).await.failed_as(SYSTEM_FAILURE);
     nothing_left(&double, &host).await;
+}
+
+/// Nobody reads what a script writes: it stops at what the buffers in between hold.
+#[tokio::test]
+async fn a_reader_that_stalls_holds_the_script_up_and_costs_no_memory() {
+    for way in ["exec", "port-forward"] {
+        let (double, host) = reached_by(way).await;
+        let job = host.job();
+        job.prepare().await.ok();
+        let progress = job.directory.path().join("progress");
+        let body =
+            format!("while head -c 1048576 /dev/zero; do echo >>{}; done", progress.display());
+        let mut child = job.start_script(&body, "build_script");
+        let written = || fs::metadata(&progress).map_or(0, |data| data.len());
+        let (mut last, mut unchanged) = (0, 0);
+        eventually("a script that is held up for a second", || {
+            let before = std::mem::replace(&mut last, written());
+            unchanged = if last > 0 && last == before { unchanged + 1 } else { 0 };
+            unchanged == 20
+        })
+        .await;
+        let peak = peak_memory(child.id().unwrap());
+        assert!(last < 64, "{way}: {last} MiB were written and none was read");
+        assert!(peak < 64 << 20, "{way}: the driver took {peak} bytes");
+        signal(&child, Signal::TERM);
+        drop((child.stdout.take(), child.stderr.take()));
+        timeout(PATIENCE, child.wait()).await.expect("no hang").unwrap();
+        job.cleanup().await.ok();
+        nothing_left(&double, &host).await;
+    }
 }
