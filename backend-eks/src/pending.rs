@@ -40,7 +40,9 @@ pub(crate) fn hopeless(pod: &Pod, remarks: &[Remark]) -> Option<Stopped> {
     if !is_scheduled(status) {
         let remarked = remarks.iter().rev().filter(|remark| remark.reason == "FailedScheduling");
         let remarked = remarked.map(|remark| remark.message.clone());
-        return unscheduled(status).into_iter().chain(remarked).find_map(|why| no_place(&why));
+        let said = unscheduled(status);
+        let for_good = said.iter().cloned().chain(remarked).find_map(|why| no_place(&why));
+        return for_good.or_else(|| not_taken(pod, &said?));
     }
     waiting(status).find_map(|(container, state)| no_start(container, state, remarks))
 }
@@ -130,6 +132,22 @@ fn no_place(why: &str) -> Option<Stopped> {
             .fact("scheduler", why)
             .hint(hint),
     )
+}
+
+/// The end of a pod that is meant for Fargate and was left to the scheduler of other nodes, which
+/// has no place for it. EKS hands a pod to Fargate when it is created, or never.
+fn not_taken(pod: &Pod, why: &str) -> Option<Stopped> {
+    let spec = pod.spec.as_ref()?;
+    let for_nodes = spec.node_selector.as_ref().is_some_and(|labels| !labels.is_empty());
+    if spec.scheduler_name.as_deref() != Some("default-scheduler") || for_nodes {
+        return None;
+    }
+    let namespace = pod.metadata.namespace.as_deref().unwrap_or_default();
+    let reason = format!("no Fargate profile has taken the pod, and no other node does: {why}");
+    Some(Stopped::new(StopCause::FailedToStart, reason).fact("scheduler", why).hint(format!(
+        "let a Fargate profile select the namespace {namespace}, and the pod's labels if it has \
+         any; set NodeSelector if the cluster's own nodes are meant"
+    )))
 }
 
 /// The containers that wait, in the order they start in.
@@ -385,6 +403,23 @@ mod tests {
         let pod = waiting_for("ErrImagePull", "503 Service Unavailable");
         assert!(!unexplained(&pod, &[]));
         assert_eq!(hopeless(&pod, &known), None);
+    }
+
+    #[test]
+    fn a_pod_that_fargate_has_left_out_is_an_end_unless_other_nodes_are_meant() {
+        let left_out = |selector: Value, scheduler: &str| {
+            let mut pod = refused("0/3 nodes are available: 3 Insufficient cpu.");
+            pod.spec = serde_json::from_value(json!({
+                "containers": [], "schedulerName": scheduler, "nodeSelector": selector,
+            }))
+            .expect("a spec");
+            hopeless(&pod, &[])
+        };
+        let stopped = left_out(json!({}), "default-scheduler").expect("an end");
+        assert!(stopped.reason.contains("no Fargate profile"), "{}", stopped.reason);
+        assert_eq!(left_out(json!({"pool": "ci"}), "default-scheduler"), None);
+        assert_eq!(left_out(json!({}), "fargate-scheduler"), None);
+        assert_eq!(left_out(json!({}), "another"), None);
     }
 
     #[test]

@@ -30,10 +30,18 @@ async fn a_pod_that_cannot_come_up_is_over_at_once() {
 }
 
 #[tokio::test]
-async fn a_pod_that_no_profile_takes_says_so_while_it_waits() {
+async fn a_pod_that_no_profile_takes_is_an_end_unless_other_nodes_are_meant() {
     let double = api_double().await;
     let mut config = config_for(&double);
     config.namespace = "unmatched".to_owned();
+    let launcher = launcher_with(config.clone()).await;
+    let task = launcher.launch(&spec()).await.unwrap();
+    let stop = stopped(&launcher, &task).await;
+    assert_eq!(stop.cause, StopCause::FailedToStart);
+    assert!(stop.reason.contains("no Fargate profile has taken the pod"), "{stop:?}");
+    assert!(stop.hint.unwrap_or_default().contains("select the namespace unmatched"));
+
+    config.node_selector.insert("pool".to_owned(), "ci".to_owned());
     let launcher = launcher_with(config).await;
     let task = launcher.launch(&spec()).await.unwrap();
     status_until(&launcher, &task, |status| {
