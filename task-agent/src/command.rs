@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::pin;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::gate::Load;
 use crate::groups::{Group, Groups};
 use crate::input::Feeder;
 use crate::output::pump;
-use crate::signals;
+use crate::{shell, signals};
 
 /// SSH_EXTENDED_DATA_STDERR, RFC 4254 section 5.2.
 const STDERR: u32 = 1;
@@ -32,8 +32,6 @@ const ABANDONED_GRACE: Duration = Duration::from_secs(5);
 /// After a command's end its output is usually at its end too; longer than this the exit status
 /// does not wait for it.
 const STATUS_DELAY: Duration = Duration::from_millis(50);
-/// What execvp(3) and shells fall back to is too little on some systems.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A running command and its three pipes.
 pub(crate) struct Running {
@@ -55,23 +53,29 @@ pub(crate) struct Wiring {
     pub(crate) gone: CancellationToken,
 }
 
-/// Starts `/bin/sh -c <command>` in the home directory, with the agent's environment and `env`.
+/// Starts `<shell> -c <command>` in the home directory, with the agent's environment and `env`.
 pub(crate) fn start(
+    shell: &Path,
     command: &[u8],
     env: &[(String, String)],
     groups: &Groups,
 ) -> io::Result<Running> {
-    let mut shell = Command::new("/bin/sh");
+    let home = shell::home();
+    let mut shell = Command::new(shell);
     shell
         .arg("-c")
         .arg(OsStr::from_bytes(command))
-        .current_dir(home())
+        .current_dir(&home)
         .env_remove(KEY_VARIABLE)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     if std::env::var_os("PATH").is_none() {
-        shell.env("PATH", DEFAULT_PATH);
+        shell.env("PATH", shell::DEFAULT_PATH);
+    }
+    if std::env::var_os("HOME").is_none() {
+        // What programs such as git insist on, and runc sets for a user without a passwd entry.
+        shell.env("HOME", home);
     }
     shell.envs(env.iter().map(|(name, value)| (name, value)));
     let (mut child, group) = groups.spawn(&mut shell)?;
@@ -80,13 +84,6 @@ pub(crate) fn start(
         return Err(io::Error::other("the command has no pipes"));
     };
     Ok(Running { child, group, stdin, stdout, stderr })
-}
-
-fn home() -> PathBuf {
-    std::env::var_os("HOME")
-        .map(PathBuf::from)
-        .filter(|home| home.is_dir())
-        .unwrap_or_else(|| Path::new("/").to_owned())
 }
 
 impl Running {

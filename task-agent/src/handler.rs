@@ -65,7 +65,7 @@ impl Connection {
             self.channels.insert(id, slot);
             return None;
         };
-        let running = command::start(command, &env, &self.server.groups)
+        let running = command::start(&self.server.shell, command, &env, &self.server.groups)
             .inspect_err(|error| tracing::warn!(%error, "a command could not be started"))
             .ok()?;
         let (input, feeder) = input(Arc::clone(&self.load));

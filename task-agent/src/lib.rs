@@ -1,7 +1,7 @@
 //! What runs inside a task: an SSH server that runs commands, in one small static binary.
 //!
 //! The agent lets in one client key and no other, under any user name. Each `exec` request runs
-//! `/bin/sh -c <command>` in a process group of its own. There is no terminal, no forwarding and
+//! `sh -c <command>` in a process group of its own. There is no terminal, no forwarding and
 //! no subsystem.
 //!
 //! [`run`] is the whole program; the binary `fargate-agent` and the driver's hidden subcommand
@@ -39,6 +39,7 @@ mod orphans;
 mod output;
 mod run;
 mod server;
+mod shell;
 mod signals;
 mod state_dir;
 

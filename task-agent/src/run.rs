@@ -10,7 +10,7 @@ use tokio::time::{interval, sleep, timeout};
 
 use crate::server::Server;
 use crate::state_dir::StateDir;
-use crate::{AgentArgs, AgentEnd, EndSignals, connection, keys, orphans};
+use crate::{AgentArgs, AgentEnd, EndSignals, connection, keys, orphans, shell};
 
 /// How often ended processes are collected.
 const TIDY: Duration = Duration::from_secs(2);
@@ -26,7 +26,8 @@ const FAREWELL: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// `InvalidConfig` for a bad key, address or directory, `PermissionDenied` for an address this
-/// user may not listen on, `Conflict` when the address or the state directory is taken.
+/// user may not listen on, `Conflict` when the address or the state directory is taken,
+/// `Unsupported` where there is no shell.
 pub fn run(args: AgentArgs) -> Result<AgentEnd> {
     if args.state_dir.is_some()
         && let Err(error) = rustix::process::setsid()
@@ -45,6 +46,7 @@ async fn serve(args: AgentArgs) -> Result<AgentEnd> {
     let authorized_key = keys::authorized_key(&args.authorized_key)?;
     let host_key = keys::host_key(args.host_key.as_deref())?;
     let host_line = keys::public_line(&host_key)?;
+    let shell = shell::find()?;
     let state = args.state_dir.as_deref().map(StateDir::hold).transpose()?;
     // From here on a signal ends the agent in order.
     let mut asked =
@@ -52,7 +54,7 @@ async fn serve(args: AgentArgs) -> Result<AgentEnd> {
     let listener = TcpListener::bind(args.listen).await.map_err(|error| refused(&args, error))?;
     let at = listener.local_addr().map_err(|error| unexpected("no address", error))?;
     orphans::adopt();
-    let server = Arc::new(Server::new(host_key, authorized_key));
+    let server = Arc::new(Server::new(host_key, authorized_key, shell));
     if let Some(state) = &state {
         state.publish(at, &host_line)?;
     }

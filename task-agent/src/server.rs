@@ -1,6 +1,7 @@
 //! What all connections share.
 
 use std::borrow::Cow;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,8 @@ const WINDOW: u32 = 16 << 20;
 pub(crate) struct Server {
     pub(crate) config: Arc<Config>,
     pub(crate) authorized_key: PublicKey,
+    /// Runs commands.
+    pub(crate) shell: PathBuf,
     pub(crate) groups: Groups,
     pub(crate) commands: TaskTracker,
     /// Holds a token for each client that is logged in.
@@ -32,10 +35,11 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn new(host_key: PrivateKey, authorized_key: PublicKey) -> Self {
+    pub(crate) fn new(host_key: PrivateKey, authorized_key: PublicKey, shell: PathBuf) -> Self {
         Self {
             config: Arc::new(config(host_key)),
             authorized_key,
+            shell,
             groups: Groups::default(),
             commands: TaskTracker::new(),
             clients: TaskTracker::new(),

@@ -3,12 +3,14 @@
 mod address;
 pub mod agent;
 pub mod binaries;
+pub mod contained;
 pub mod ecs;
 pub mod eks;
 mod host;
 pub mod http;
 pub mod moto;
 mod random;
+pub mod rootfs;
 mod signature;
 pub mod sshd;
 mod sts;

@@ -1,0 +1,4 @@
+//! The agent in images that do not know it: busybox alone, or nothing at all.
+
+mod common;
+mod image;
