@@ -5,7 +5,7 @@
 //! no subsystem.
 //!
 //! [`run`] is the whole program; the binary `fargate-agent` and the driver's hidden subcommand
-//! are both a call of it.
+//! are both a call of it. [`install`] is how the program comes into an image that does not have it.
 //!
 //! What a caller can rely on:
 //!
@@ -33,6 +33,7 @@ mod gate;
 mod groups;
 mod handler;
 mod input;
+mod install;
 mod keys;
 mod logging;
 mod orphans;
@@ -46,6 +47,7 @@ mod state_dir;
 pub use args::AgentArgs;
 pub use end::AgentEnd;
 pub use end_signals::EndSignals;
+pub use install::install;
 pub use logging::{init_logging, report_failure};
 pub use run::run;
 

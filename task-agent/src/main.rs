@@ -1,21 +1,48 @@
 //! The task agent as a program of its own.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
-use fargate_core::keep_freed_memory;
-use fargate_task_agent::{AgentArgs, init_logging, report_failure, run};
+use clap::{Parser, Subcommand};
+use fargate_core::{Error, ErrorKind, keep_freed_memory};
+use fargate_task_agent::{AgentArgs, init_logging, install, report_failure, run};
 
 /// SSH server and command runner for one task.
 #[derive(Debug, Parser)]
 #[command(name = "fargate-agent", version)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 struct Cli {
+    #[command(subcommand)]
+    instead: Option<Instead>,
+    /// Absent with a subcommand only.
     #[command(flatten)]
-    agent: AgentArgs,
+    agent: Option<AgentArgs>,
+}
+
+/// What to do instead of being the agent.
+#[derive(Debug, Subcommand)]
+enum Instead {
+    /// Copy this program into a directory, for a container whose image does not have it
+    Install {
+        /// An existing directory, such as a volume that both containers mount
+        #[arg(value_name = "DIR")]
+        directory: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
     keep_freed_memory();
     init_logging();
-    run(Cli::parse().agent).map_or_else(report_failure, ExitCode::from)
+    let cli = Cli::parse();
+    let done = match (cli.instead, cli.agent) {
+        (Some(Instead::Install { directory }), _) => install(&directory).map(|_| ExitCode::SUCCESS),
+        (None, Some(args)) => run(args).map(ExitCode::from),
+        (None, None) => Err(no_key()),
+    };
+    done.unwrap_or_else(report_failure)
+}
+
+/// Parsing has seen to it that this does not come about.
+fn no_key() -> Error {
+    Error::new(ErrorKind::InvalidConfig, "start the agent", "no client key was given")
 }
