@@ -43,14 +43,15 @@ pub fn run(args: AgentArgs) -> Result<AgentEnd> {
 }
 
 async fn serve(args: AgentArgs) -> Result<AgentEnd> {
+    // From here on a signal ends the agent in order. Before, it would be lost on the first process
+    // of a container, which ignores what it has no handler for (pid_namespaces(7)).
+    let mut asked =
+        EndSignals::new().map_err(|error| unexpected("signals are not handled", error))?;
     let authorized_key = keys::authorized_key(&args.authorized_key)?;
     let host_key = keys::host_key(args.host_key.as_deref())?;
     let host_line = keys::public_line(&host_key)?;
     let shell = shell::find()?;
     let state = args.state_dir.as_deref().map(StateDir::hold).transpose()?;
-    // From here on a signal ends the agent in order.
-    let mut asked =
-        EndSignals::new().map_err(|error| unexpected("signals are not handled", error))?;
     let listener = TcpListener::bind(args.listen).await.map_err(|error| refused(&args, error))?;
     let at = listener.local_addr().map_err(|error| unexpected("no address", error))?;
     orphans::adopt();
