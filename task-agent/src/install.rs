@@ -20,8 +20,9 @@ const OP: &str = "install the agent";
 /// container.
 ///
 /// # Errors
-/// `NotFound` when the directory or `/proc` is not there, `PermissionDenied` when it cannot be written to or
-/// is read-only, `Capacity` when it is full, `Conflict` when the copy's name is a directory's.
+/// `NotFound` when the directory or `/proc` is not there, `PermissionDenied` when the directory is
+/// read-only or not this user's, `Capacity` when it is full, `Conflict` when the copy's name is a
+/// directory's.
 pub fn install(directory: &Path) -> Result<PathBuf> {
     let target = directory.join(NAME);
     let (mut program, size) = running()?;

@@ -154,8 +154,8 @@ impl Entry {
         Self { writable: false, ..self }
     }
 
-    /// In the caller's PID namespace: the process has the id of [`Command`]'s child, and is nobody's
-    /// first.
+    /// In the caller's PID namespace: the process has the id of [`Command`]'s child, and is no
+    /// namespace's first.
     #[must_use]
     pub fn shared_pids(self) -> Self {
         Self { own_pids: false, ..self }
