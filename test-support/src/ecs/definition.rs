@@ -1,5 +1,7 @@
 //! Task definitions and the sizes Fargate has.
 
+mod content;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -12,6 +14,8 @@ use super::{TaskDefinition, ids};
 #[derive(Debug, Default)]
 pub(super) struct Definitions {
     families: BTreeMap<String, Vec<Value>>,
+    /// The tags of each `family:revision`.
+    tags: BTreeMap<String, Value>,
 }
 
 impl Definitions {
@@ -24,8 +28,24 @@ impl Definitions {
         let revisions = self.families.get(family)?;
         match revision {
             Some(revision) => revisions.get(revision.checked_sub(1)?),
-            None => revisions.last(),
+            None => revisions.iter().rev().find(|one| one["status"] == "ACTIVE"),
         }
+    }
+
+    /// The tags that a definition was registered with.
+    pub(super) fn tags(&self, definition: &Value) -> Value {
+        let name = text(definition, "taskDefinitionArn").map(ids::last_part).unwrap_or_default();
+        self.tags.get(name).cloned().unwrap_or_else(|| json!([]))
+    }
+
+    /// Takes a revision out of use: it is still shown, but nothing new runs it.
+    pub(super) fn deregister(&mut self, name: &str) -> Option<Value> {
+        let (family, revision) = ids::last_part(name).split_once(':')?;
+        let index = revision.parse::<usize>().ok()?.checked_sub(1)?;
+        let definition = self.families.get_mut(family)?.get_mut(index)?;
+        definition["status"] = "INACTIVE".into();
+        definition["deregisteredAt"] = ids::now().into();
+        Some(definition.clone())
     }
 
     /// Adds a revision from the fields of `RegisterTaskDefinition`.
@@ -50,6 +70,7 @@ impl Definitions {
             ));
         };
         check_size(cpu, memory)?;
+        content::check(input)?;
 
         let revisions = self.families.entry(family.to_owned()).or_default();
         let revision = revisions.len() + 1;
@@ -60,11 +81,14 @@ impl Definitions {
         definition["status"] = "ACTIVE".into();
         definition["compatibilities"] = json!(["EC2", "FARGATE"]);
         definition["registeredAt"] = ids::now().into();
+        let tags = definition.as_object_mut().and_then(|fields| fields.remove("tags"));
+        self.tags.insert(name, tags.unwrap_or_else(|| json!([])));
         for name in ["volumes", "placementConstraints"] {
             if definition.get(name).is_none() {
                 definition[name] = json!([]);
             }
         }
+        content::fill_in(&mut definition);
         revisions.push(definition.clone());
         Ok(definition)
     }

@@ -64,6 +64,20 @@ impl Fault {
         Self::CapacityFailures { times, reason: NO_CAPACITY.to_owned() }
     }
 
+    /// Somebody else is registering a revision of the same family, as far as ECS can see.
+    #[must_use]
+    pub fn concurrent_registration(times: u32) -> Self {
+        Self::Error {
+            op: "RegisterTaskDefinition",
+            code: "ClientException".to_owned(),
+            message: "Too many concurrent attempts to create a new revision of the specified \
+                      family."
+                .to_owned(),
+            http_status: 400,
+            times,
+        }
+    }
+
     /// No room on this capacity provider, whatever the subnet.
     #[must_use]
     pub fn no_room_on(provider: &str) -> Self {

@@ -34,7 +34,7 @@ impl RateLimits {
                 bucket(&["RunTask", "StopTask"], 100.0, 40.0),
                 bucket(&["RunTask"], 100.0, 20.0),
                 bucket(&["DescribeTasks", "ListTasks"], 100.0, 20.0),
-                bucket(&["RegisterTaskDefinition"], 20.0, 1.0),
+                bucket(&["RegisterTaskDefinition", "DeregisterTaskDefinition"], 20.0, 1.0),
                 bucket(&["DescribeTaskDefinition"], 50.0, 20.0),
                 bucket(&["DescribeClusters", "ListClusters"], 50.0, 20.0),
                 bucket(&["TagResource", "ListTagsForResource"], 20.0, 10.0),

@@ -22,7 +22,7 @@ impl Service {
 }
 
 /// What the double can do.
-pub(super) const OPERATIONS: [(Service, &str); 13] = [
+pub(super) const OPERATIONS: [(Service, &str); 14] = [
     (Service::Ecs, "RunTask"),
     (Service::Ecs, "DescribeTasks"),
     (Service::Ecs, "StopTask"),
@@ -31,6 +31,7 @@ pub(super) const OPERATIONS: [(Service, &str); 13] = [
     (Service::Ecs, "ListTagsForResource"),
     (Service::Ecs, "RegisterTaskDefinition"),
     (Service::Ecs, "DescribeTaskDefinition"),
+    (Service::Ecs, "DeregisterTaskDefinition"),
     (Service::Ecs, "DescribeClusters"),
     (Service::Ecs, "ListClusters"),
     (Service::Ec2, "DescribeNetworkInterfaces"),

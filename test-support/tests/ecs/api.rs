@@ -218,6 +218,45 @@ async fn definitions_and_clusters() {
 }
 
 #[tokio::test]
+async fn definitions_keep_tags_and_go_out_of_use() {
+    let (double, client) = words().await;
+    let mut definition = json!({
+        "family": "app", "networkMode": "awsvpc", "cpu": "256", "memory": "512",
+        "containerDefinitions": [{"name": "ci-coordinator", "image": "a:1"}],
+        "tags": [{"key": "team", "value": "ci"}],
+    });
+    let registered = client.ecs("RegisterTaskDefinition", definition.clone()).await;
+    assert_eq!(registered["taskDefinition"].get("tags"), None);
+    let container = &registered["taskDefinition"]["containerDefinitions"][0];
+    assert_eq!((&container["essential"], &container["mountPoints"]), (&json!(true), &json!([])));
+    let described = client.ecs("DescribeTaskDefinition", json!({"taskDefinition": "app"})).await;
+    assert_eq!(described["tags"], json!([]));
+    let body = json!({"taskDefinition": "app", "include": ["TAGS"]});
+    let described = client.ecs("DescribeTaskDefinition", body).await;
+    assert_eq!(described["tags"], json!([{"key": "team", "value": "ci"}]));
+
+    let body = json!({"taskDefinition": "app:1"});
+    client.ecs("DeregisterTaskDefinition", body.clone()).await;
+    let described = client.ecs("DescribeTaskDefinition", body).await;
+    assert_eq!(described["taskDefinition"]["status"], "INACTIVE");
+    let refused = client.refused("DescribeTaskDefinition", json!({"taskDefinition": "app"})).await;
+    assert_eq!(refused.2, "Unable to describe task definition.");
+    let run = altered("/taskDefinition", json!("app:1"));
+    assert_eq!(client.refused("RunTask", run).await.2, "TaskDefinition is inactive");
+
+    double.inject(Fault::DenyTags);
+    let refused = client.refused("RegisterTaskDefinition", definition.clone()).await;
+    assert!(refused.2.contains("ecs:TagResource"), "{}", refused.2);
+    definition.as_object_mut().unwrap().remove("tags");
+    double.inject(Fault::concurrent_registration(1));
+    let refused = client.refused("RegisterTaskDefinition", definition.clone()).await;
+    assert_eq!(refused.1, "ClientException");
+    assert!(refused.2.starts_with("Too many concurrent attempts"), "{}", refused.2);
+    let registered = client.ecs("RegisterTaskDefinition", definition).await;
+    assert_eq!(registered["taskDefinition"]["revision"], 2);
+}
+
+#[tokio::test]
 async fn signatures_are_checked() {
     let (double, client) = words().await;
     let attempt = async |client: &Client| {

@@ -36,6 +36,9 @@ pub(super) fn check(world: &World, request: &Request) -> Result<Plan, ApiError> 
         .ok_or_else(|| ApiError::invalid("TaskDefinition cannot be empty."))?;
     let definition = world.memory().definitions.find(name).cloned();
     let definition = definition.ok_or_else(|| ApiError::client("TaskDefinition not found."))?;
+    if definition["status"] != "ACTIVE" {
+        return Err(ApiError::client("TaskDefinition is inactive"));
+    }
     let count = match request.body.get("count").and_then(Value::as_u64) {
         None => 1,
         Some(count @ 1..=10) => count,

@@ -39,6 +39,7 @@ pub(super) fn perform(world: &Arc<World>, request: &Request) -> Result<Answer, A
         (Service::Ecs, "ListTagsForResource") => tags::list_tags(world, request)?,
         (Service::Ecs, "RegisterTaskDefinition") => definitions::register(world, request)?,
         (Service::Ecs, "DescribeTaskDefinition") => definitions::describe(world, request)?,
+        (Service::Ecs, "DeregisterTaskDefinition") => definitions::deregister(world, request)?,
         (Service::Ecs, "DescribeClusters") => clusters::describe_clusters(world, request),
         (Service::Ecs, "ListClusters") => clusters::list_clusters(world),
         (Service::Ec2, "DescribeNetworkInterfaces") => {
