@@ -1,6 +1,6 @@
 //! ECS's and EC2's own error codes as kinds.
 
-use fargate_core::ErrorKind;
+use fargate_core::{Error, ErrorKind};
 
 /// The kind of a refusal that not every AWS service knows: by code, and by message where one code
 /// means several things.
@@ -71,6 +71,12 @@ fn by_message(message: &str) -> ErrorKind {
     } else {
         ErrorKind::InvalidConfig
     }
+}
+
+/// Whether a RunTask failed because its task definition is not there, or not any more.
+pub(crate) fn definition_gone(error: &Error) -> bool {
+    let text = error.message().to_ascii_lowercase().replace(' ', "");
+    error.kind() == ErrorKind::NotFound && text.contains("taskdefinition")
 }
 
 #[cfg(test)]

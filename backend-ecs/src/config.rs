@@ -6,6 +6,8 @@ use std::time::Duration;
 use fargate_aws_access::AssumeRole;
 use fargate_core::{Error, ErrorKind, Result};
 
+use crate::agent::AgentSetup;
+
 /// Where and how tasks run.
 ///
 /// Start from [`EcsConfig::new`] and set the public fields.
@@ -57,9 +59,12 @@ pub struct EcsConfig {
     pub assume_role: Option<AssumeRole>,
     /// Name of the container that runs the SSH server.
     pub container: String,
+    /// Puts an agent into every task, so that any image serves. `None` runs the task definition
+    /// as it is, whatever image a task asks for.
+    pub agent: Option<AgentSetup>,
     /// Login name.
     pub ssh_user: String,
-    /// TCP port of the SSH server.
+    /// TCP port of the SSH server; with an [`agent`](Self::agent) its port is used instead.
     pub ssh_port: u16,
     /// Another address for every AWS service, such as a test double. `None` takes
     /// `AWS_ENDPOINT_URL` and its relatives into account.
@@ -97,6 +102,7 @@ impl EcsConfig {
             execution_role: None,
             assume_role: None,
             container: "ci-coordinator".to_owned(),
+            agent: None,
             ssh_user: "root".to_owned(),
             ssh_port: 22,
             endpoint_url: None,
@@ -108,6 +114,11 @@ impl EcsConfig {
     /// Whether the endpoint is the public address.
     pub(crate) fn public(&self) -> bool {
         self.use_public_ip.unwrap_or(self.assign_public_ip)
+    }
+
+    /// The TCP port of a task's SSH server.
+    pub(crate) fn port(&self) -> u16 {
+        self.agent.as_ref().map_or(self.ssh_port, |agent| agent.port)
     }
 
     /// Finds what AWS would refuse only later, or in words that do not name the setting.
@@ -170,7 +181,7 @@ impl EcsConfig {
                 "set EnablePublicIP = true, or UsePublicIP = false",
             ));
         }
-        Ok(())
+        self.agent.as_ref().map_or(Ok(()), AgentSetup::check)
     }
 }
 
@@ -230,6 +241,9 @@ pub struct EcsPace {
     pub max_pause: Duration,
     /// How long a new task may be invisible: ECS reads are eventually consistent.
     pub invisible: Duration,
+    /// How long a launch waits for another one on this machine that registers a task definition,
+    /// before it registers its own all the same.
+    pub lock_patience: Duration,
 }
 
 impl Default for EcsPace {
@@ -244,6 +258,7 @@ impl Default for EcsPace {
             first_pause: Duration::from_secs(2),
             max_pause: Duration::from_secs(30),
             invisible: Duration::from_secs(60),
+            lock_patience: Duration::from_secs(30),
         }
     }
 }
@@ -261,7 +276,7 @@ mod tests {
     #[test]
     fn contradictions_are_named() {
         type Break = fn(&mut EcsConfig);
-        let table: [(&str, Break); 9] = [
+        let table: [(&str, Break); 12] = [
             ("Cluster", |c| c.cluster.clear()),
             ("TaskDefinition", |c| c.task_definition = " ".to_owned()),
             ("Subnet", |c| c.subnets.clear()),
@@ -274,6 +289,13 @@ mod tests {
             ("weight 0", |c| c.capacity_providers = vec![CapacityProvider::new("F").weight(0)]),
             ("PropagateTags", |c| c.propagate_tags = Some("SERVICE".to_owned())),
             ("UsePublicIP", |c| c.use_public_ip = Some(true)),
+            ("AgentImage", |c| c.agent = Some(AgentSetup::new(" ", "/tmp"))),
+            ("cache directory", |c| c.agent = Some(AgentSetup::new("agent:1", ""))),
+            ("port", |c| {
+                let mut agent = AgentSetup::new("agent:1", "/tmp");
+                agent.port = 0;
+                c.agent = Some(agent);
+            }),
         ];
         assert!(good().check().is_ok());
         for (word, break_it) in table {

@@ -15,6 +15,11 @@ pub(crate) const RUN_TASK: Call = call("start task", "ecs:RunTask", true);
 pub(crate) const DESCRIBE: Call = call("describe task", "ecs:DescribeTasks", false);
 pub(crate) const STOP: Call = call("stop task", "ecs:StopTask", false);
 pub(crate) const LIST: Call = call("list tasks", "ecs:ListTasks", false);
+pub(crate) const DESCRIBE_DEFINITION: Call =
+    call("look up task definition", "ecs:DescribeTaskDefinition", false);
+/// What starts with it is a new revision, which costs nothing, and not a task.
+pub(crate) const REGISTER: Call =
+    call("register task definition", "ecs:RegisterTaskDefinition", false);
 pub(crate) const LOOK_UP: Call =
     call("look up public address", "ec2:DescribeNetworkInterfaces", false);
 

@@ -31,7 +31,7 @@ impl EcsTask {
             launched_at,
             public_ip: config.public(),
             ssh_user: config.ssh_user.clone(),
-            ssh_port: config.ssh_port,
+            ssh_port: config.port(),
             container: config.container.clone(),
         }
     }

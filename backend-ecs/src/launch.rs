@@ -1,23 +1,21 @@
 //! One launch: the places in order, with one idempotency token per attempt.
 
-use std::time::Duration;
-
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::config::retry::RetryConfig;
 use aws_sdk_ecs::operation::run_task::RunTaskError;
 use aws_sdk_ecs::types::Task;
-use fargate_aws_access::{denied_action, from_sdk};
+use fargate_aws_access::from_sdk;
 use fargate_core::{Backoff, Error, ErrorKind, Result, Retry, TaskSpec};
 use tokio::time::{Instant, sleep_until};
 
-use crate::adopt;
 use crate::client_token::client_token;
 use crate::config::EcsConfig;
+use crate::deadline::after;
 use crate::error::{RUN_TASK, outcome_unknown, unknown};
 use crate::failure::not_started;
-use crate::handle;
 use crate::placement::{Place, Spent, places};
 use crate::run_task::request;
+use crate::{adopt, handle, tags};
 
 /// A task that ECS has accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +42,8 @@ pub(crate) struct Launch<'a> {
     client: &'a Client,
     config: &'a EcsConfig,
     spec: &'a TaskSpec,
+    /// The task definition to run.
+    definition: &'a str,
     deadline: Instant,
     /// Whether some attempt may have started a task although no answer said so. Only a task that
     /// is found settles it: a later refusal is about the later request.
@@ -61,14 +61,16 @@ impl<'a> Launch<'a> {
         client: &'a Client,
         config: &'a EcsConfig,
         spec: &'a TaskSpec,
+        definition: &'a str,
+        deadline: Instant,
         spent: &[Spent],
     ) -> Self {
-        let limit = spec.launch_timeout.unwrap_or(Duration::MAX).min(config.launch_timeout);
         Self {
             client,
             config,
             spec,
-            deadline: after(limit),
+            definition,
+            deadline,
             doubt: false,
             attempt: 0,
             tagged: true,
@@ -138,7 +140,15 @@ impl<'a> Launch<'a> {
         let reachable_by = after(pace.api_patience);
         loop {
             let token = client_token(&self.spec.key, self.attempt, self.tagged);
-            let request = request(self.client, self.config, self.spec, place, &token, self.tagged)?;
+            let request = request(
+                self.client,
+                self.config,
+                self.spec,
+                self.definition,
+                place,
+                &token,
+                self.tagged,
+            )?;
             // One attempt: the SDK's own ones would hide that an answer was lost.
             let once = aws_sdk_ecs::Config::builder().retry_config(RetryConfig::disabled());
             let error = match request.customize().config_override(once).send().await {
@@ -167,7 +177,7 @@ impl<'a> Launch<'a> {
                 }
             };
             let error = self.on_what(error, place);
-            if self.tagged && tagging_refused(&error) {
+            if self.tagged && tags::refused(&error) {
                 tracing::warn!(
                     reason = error.message(),
                     "the task starts without tags: allow ecs:TagResource to the driver"
@@ -197,9 +207,9 @@ impl<'a> Launch<'a> {
     /// Adds what the kind of refusal is about.
     fn on_what(&self, error: Error, place: &Place) -> Error {
         let error = match error.kind() {
-            ErrorKind::NotFound | ErrorKind::InvalidConfig => error
-                .with("cluster", &self.config.cluster)
-                .with("task definition", &self.config.task_definition),
+            ErrorKind::NotFound | ErrorKind::InvalidConfig => {
+                error.with("cluster", &self.config.cluster).with("task definition", self.definition)
+            }
             _ => error,
         };
         match error.kind() {
@@ -271,25 +281,5 @@ impl<'a> Launch<'a> {
             None => error,
         };
         error.source(last)
-    }
-}
-
-/// The moment `wait` from now. A setting such as [`Duration::MAX`] has no such moment, so 30 days
-/// stand for everything longer.
-fn after(wait: Duration) -> Instant {
-    const LONGEST: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-    Instant::now() + wait.min(LONGEST)
-}
-
-/// Whether AWS refused the tags and not the task.
-fn tagging_refused(error: &Error) -> bool {
-    match error.kind() {
-        ErrorKind::PermissionDenied => denied_action(error.message()) == Some("ecs:TagResource"),
-        // "Long arn format must be enabled for tagging."
-        ErrorKind::InvalidConfig => {
-            let text = error.message().to_ascii_lowercase();
-            text.contains("arn format") && text.contains("tagging")
-        }
-        _ => false,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -13,14 +13,18 @@ use fargate_core::{
     Backoff, Endpoint, Error, ErrorKind, News, Pace, Result, StopCause, Stopped, TaskHandle,
     TaskLauncher, TaskSpec, TaskStatus, async_trait, watch_by_asking,
 };
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
+use crate::class::definition_gone;
 use crate::config::EcsConfig;
+use crate::deadline::after;
+use crate::definition::Lookup;
 use crate::eni::Interfaces;
 use crate::error::{DESCRIBE, STOP};
 use crate::handle::{BACKEND, EcsTask};
 use crate::launch::{Accepted, Launch};
 use crate::placement::Spent;
+use crate::signed::Signed;
 use crate::status::{Seen, observe};
 use crate::{address, adopt, client, tags};
 
@@ -43,11 +47,15 @@ use crate::{address, adopt, client, tags};
 ///   and `list` may then be called again. Stopping a task that ECS does not show yet is repeated
 ///   here until it does, for [`EcsPace::invisible`](crate::EcsPace::invisible) at most.
 /// - [`TaskSpec::deadline`] is not enforced: ECS knows no such limit.
-/// - [`TaskSpec::image`] is ignored: the image is the task definition's, and ECS overrides none.
+/// - [`TaskSpec::image`] is ignored without [`EcsConfig::agent`], because RunTask overrides no image.
+///   With it, the launch runs a task definition that is derived for the image, and registers it
+///   first where nobody has yet, within the same time. Its pull policy is ignored: Fargate pulls
+///   for every task. An entry point `[""]` is none at all, so that the agent is run directly.
 pub struct EcsLauncher {
     config: EcsConfig,
     region: String,
     client: Client,
+    signed: Arc<Signed>,
     interfaces: Interfaces,
     /// Public addresses by task ARN: they do not change while the task lives.
     public: Mutex<HashMap<String, String>>,
@@ -99,11 +107,13 @@ impl EcsLauncher {
         let region = sdk.region().map(ToString::to_string).unwrap_or_default();
         let client = Client::new(&sdk);
         let credentials = access.credentials(&sdk);
-        let interfaces = Interfaces::new(sdk, credentials, config.pace.api_timeout);
+        let signed = Arc::new(Signed::new(sdk, credentials, config.pace.api_timeout));
+        let interfaces = Interfaces::new(Arc::clone(&signed));
         Ok(Self {
             config,
             region,
             client,
+            signed,
             interfaces,
             public: Mutex::default(),
             spent: Mutex::default(),
@@ -112,6 +122,36 @@ impl EcsLauncher {
 
     fn handle(&self, task: &Accepted, key: Option<&str>) -> TaskHandle {
         EcsTask::new(&self.config, &self.region, task.since).into_handle(&task.arn, key)
+    }
+
+    async fn start(
+        &self,
+        spec: &TaskSpec,
+        definition: &str,
+        deadline: Instant,
+    ) -> Result<Accepted> {
+        let spent = self.spent().clone();
+        Launch::new(&self.client, &self.config, spec, definition, deadline, &spent).run().await
+    }
+
+    /// Starts a task of the definition that `lookup` is after. What the cache knows may have been
+    /// taken away meanwhile; then it is looked for again, once.
+    async fn start_derived(
+        &self,
+        spec: &TaskSpec,
+        lookup: &Lookup<'_>,
+        deadline: Instant,
+    ) -> Result<Accepted> {
+        let found = lookup.run().await?;
+        match self.start(spec, &found.name, deadline).await {
+            Err(error) if definition_gone(&error) => {
+                tracing::debug!(%error, "the task definition is gone; looking for it again");
+                lookup.forget(&found);
+                let found = lookup.run().await?;
+                self.start(spec, &found.name, deadline).await
+            }
+            done => done,
+        }
     }
 
     async fn endpoint(&self, arn: &str, task: &Task, state: &EcsTask) -> Result<Option<Endpoint>> {
@@ -163,8 +203,23 @@ impl TaskLauncher for EcsLauncher {
     }
 
     async fn launch(&self, spec: &TaskSpec) -> Result<TaskHandle> {
-        let spent = self.spent().clone();
-        let task = Launch::new(&self.client, &self.config, spec, &spent).run().await?;
+        let config = &self.config;
+        let limit = spec.launch_timeout.unwrap_or(Duration::MAX).min(config.launch_timeout);
+        let deadline = after(limit);
+        let task = match &config.agent {
+            None => self.start(spec, &config.task_definition, deadline).await?,
+            Some(agent) => {
+                let lookup = Lookup::new(
+                    &self.signed,
+                    &self.region,
+                    config,
+                    &agent.cache_directory,
+                    spec.image.as_ref(),
+                    deadline,
+                );
+                self.start_derived(spec, &lookup, deadline).await?
+            }
+        };
         Ok(self.handle(&task, Some(spec.key.as_str())))
     }
 

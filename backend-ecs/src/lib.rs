@@ -3,10 +3,14 @@
 mod address;
 mod adopt;
 mod advice;
+mod agent;
 mod class;
 mod client;
 mod client_token;
 mod config;
+mod deadline;
+mod definition;
+mod ecs_json;
 mod eni;
 mod eni_answer;
 mod error;
@@ -16,10 +20,12 @@ mod launch;
 mod launcher;
 mod placement;
 mod run_task;
+mod signed;
 mod status;
 mod stop_reason;
 mod tags;
 
+pub use agent::AgentSetup;
 pub use config::{CapacityProvider, EcsConfig, EcsPace};
 pub use fargate_aws_access::AssumeRole;
 pub use launcher::EcsLauncher;

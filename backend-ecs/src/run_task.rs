@@ -17,16 +17,17 @@ use crate::tags::tags_of;
 /// The variable every task image reads its authorised key from.
 pub(crate) const PUBLIC_KEY: &str = "SSH_PUBLIC_KEY";
 
-/// One RunTask for `spec` at `place` under the idempotency token `token`.
+/// One RunTask of `definition` for `spec` at `place` under the idempotency token `token`.
 pub(crate) fn request(
     client: &Client,
     config: &EcsConfig,
     spec: &TaskSpec,
+    definition: &str,
     place: &Place,
     token: &str,
     tagged: bool,
 ) -> Result<RunTaskFluentBuilder> {
-    build(client, config, spec, place, token, tagged).map_err(|error| {
+    build(client, config, spec, definition, place, token, tagged).map_err(|error| {
         Error::new(ErrorKind::InvalidConfig, RUN_TASK.op, "the request is incomplete").source(error)
     })
 }
@@ -35,6 +36,7 @@ fn build(
     client: &Client,
     config: &EcsConfig,
     spec: &TaskSpec,
+    definition: &str,
     place: &Place,
     token: &str,
     tagged: bool,
@@ -42,7 +44,7 @@ fn build(
     let request = client
         .run_task()
         .cluster(&config.cluster)
-        .task_definition(&config.task_definition)
+        .task_definition(definition)
         .count(1)
         .client_token(token)
         .started_by(spec.owner.as_str())
@@ -108,7 +110,7 @@ mod tests {
         let spec = TaskSpec::new(key, TaskKey::new("o").unwrap(), "ssh-ed25519 AAAA")
             .deadline(Duration::from_secs(60));
         let place = &places(config, "k", &[])[0];
-        request(&client, config, &spec, place, "token", tagged)
+        request(&client, config, &spec, "task:1", place, "token", tagged)
             .unwrap()
             .as_input()
             .clone()

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_ecs::types::{Tag, Task};
-use fargate_core::TaskSpec;
+use fargate_aws_access::denied_action;
+use fargate_core::{Error, ErrorKind, TaskSpec};
 
 /// The launch key.
 pub(crate) const KEY: &str = "fargate:key";
@@ -50,6 +51,19 @@ fn allowed(text: &str, max: usize) -> String {
 /// The launch key of a task, if its ledger is readable.
 pub(crate) fn key_of(task: &Task) -> Option<&str> {
     task.tags().iter().find(|tag| tag.key() == Some(KEY)).and_then(Tag::value)
+}
+
+/// Whether AWS refused the tags and not the task.
+pub(crate) fn refused(error: &Error) -> bool {
+    match error.kind() {
+        ErrorKind::PermissionDenied => denied_action(error.message()) == Some("ecs:TagResource"),
+        // "Long arn format must be enabled for tagging."
+        ErrorKind::InvalidConfig => {
+            let text = error.message().to_ascii_lowercase();
+            text.contains("arn format") && text.contains("tagging")
+        }
+        _ => false,
+    }
 }
 
 #[cfg(test)]

@@ -3,8 +3,10 @@
 
 mod bench;
 mod conformance;
+mod definitions;
 mod launch;
 mod lost;
 mod moto;
 mod role;
+mod unchanged;
 mod watch;

@@ -1,0 +1,196 @@
+//! Finds the definition for an image, or registers it.
+
+use std::path::Path;
+
+use fargate_core::{Backoff, Error, ErrorKind, Result, TaskImage};
+use tokio::time::{Instant, sleep_until};
+
+use super::remote::Remote;
+use super::{Base, Cache, Derived, lock};
+use crate::config::EcsConfig;
+use crate::deadline::after;
+use crate::signed::Signed;
+
+/// A definition that can be run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Found {
+    family: String,
+    /// `family:revision`. Without an account in it, a cache that has moved to another one is
+    /// noticed: such a definition is not found there.
+    pub(crate) name: String,
+}
+
+/// The way to one definition: cache, DescribeTaskDefinition, RegisterTaskDefinition.
+///
+/// A base that is named with its revision cannot change and is asked for once; a family alone
+/// means its latest revision, which is asked for each time.
+#[derive(Debug)]
+pub(crate) struct Lookup<'a> {
+    config: &'a EcsConfig,
+    image: Option<&'a TaskImage>,
+    remote: Remote<'a>,
+    cache: Cache,
+    deadline: Instant,
+}
+
+impl<'a> Lookup<'a> {
+    pub(crate) fn new(
+        signed: &'a Signed,
+        region: &'a str,
+        config: &'a EcsConfig,
+        directory: &Path,
+        image: Option<&'a TaskImage>,
+        deadline: Instant,
+    ) -> Self {
+        let cache = Cache::new(directory, config, region);
+        Self { config, image, remote: Remote { signed, region }, cache, deadline }
+    }
+
+    /// Finds or registers the definition.
+    pub(crate) async fn run(&self) -> Result<Found> {
+        let latest = match is_fixed(&self.config.task_definition) {
+            true => None,
+            false => Some(self.ask_for_base().await?),
+        };
+        if let Some(found) = self.known(latest.as_ref())? {
+            return Ok(found);
+        }
+        let until = self.deadline.min(after(self.config.pace.lock_patience));
+        let _lock = lock::take(&self.cache.lock, until).await;
+        // Whoever held it may have been after the same.
+        if let Some(found) = self.known(latest.as_ref())? {
+            return Ok(found);
+        }
+        self.learn(latest).await
+    }
+
+    /// Lets nobody use the definition any more that was found: it does not work.
+    pub(crate) fn forget(&self, found: &Found) {
+        self.cache.update(|known| known.forget(&self.config.task_definition, &found.family));
+    }
+
+    /// What the cache alone can say.
+    fn known(&self, latest: Option<&Base>) -> Result<Option<Found>> {
+        let base_name = &self.config.task_definition;
+        let content = self.cache.load();
+        let Some(base) = latest.or_else(|| content.base(base_name)) else { return Ok(None) };
+        let Derived { family, .. } = self.derive(base)?;
+        let Some(arn) = content.arn(&family) else { return Ok(None) };
+        let found = Found { name: short(arn).to_owned(), family };
+        if content.is_stale(base_name, &found.family) {
+            self.cache.update(|known| known.note_use(base_name, &found.family));
+        }
+        Ok(Some(found))
+    }
+
+    /// What ECS says, or does.
+    async fn learn(&self, latest: Option<Base>) -> Result<Found> {
+        let name = &self.config.task_definition;
+        let fixed = latest.is_none();
+        let base = match latest.or_else(|| self.cache.load().base(name).cloned()) {
+            Some(base) => base,
+            None => self.ask_for_base().await?,
+        };
+        let derived = self.derive(&base)?;
+        let arn = self.find_or_register(&derived).await?;
+        self.cache.update(|known| {
+            if fixed {
+                known.put_base(name, base);
+            }
+            known.put_arn(&derived.family, &arn);
+        });
+        Ok(Found { name: short(&arn).to_owned(), family: derived.family })
+    }
+
+    fn derive(&self, base: &Base) -> Result<Derived> {
+        Derived::new(base, self.config, self.image)
+    }
+
+    async fn ask_for_base(&self) -> Result<Base> {
+        let mut patience = self.patience();
+        loop {
+            match self.remote.base(&self.config.task_definition).await {
+                Ok(base) => return Ok(base),
+                Err(error) => patience.bear(error).await?,
+            }
+        }
+    }
+
+    /// Each registration makes a revision, so whether there is one now is asked again before the
+    /// next: an answer may be lost, and other machines register too.
+    async fn find_or_register(&self, derived: &Derived) -> Result<String> {
+        let mut patience = self.patience();
+        loop {
+            let done = match self.remote.find(derived).await {
+                Ok(None) => self.remote.register(derived).await,
+                Ok(Some(arn)) => return Ok(arn),
+                Err(error) => Err(error),
+            };
+            match done {
+                Ok(arn) => return Ok(arn),
+                Err(error) => patience.bear(error).await?,
+            }
+        }
+    }
+
+    fn patience(&self) -> Patience {
+        let pace = &self.config.pace;
+        Patience {
+            pause: Backoff::new(pace.api_first_pause, pace.max_pause),
+            deadline: self.deadline,
+            reachable_by: self.deadline.min(after(pace.api_patience)),
+        }
+    }
+}
+
+/// How long the trouble of one question is borne.
+struct Patience {
+    pause: Backoff,
+    deadline: Instant,
+    /// For an API that cannot be reached: most often that is a wrong Region or no route.
+    reachable_by: Instant,
+}
+
+impl Patience {
+    /// Waits before the next attempt; gives back what waiting does not mend, or not in time.
+    async fn bear(&mut self, error: Error) -> Result<()> {
+        let deadline = match error.kind() {
+            ErrorKind::Throttled | ErrorKind::Unavailable => self.deadline,
+            ErrorKind::ConnectFailed => self.reachable_by,
+            _ => return Err(error),
+        };
+        let next = after(self.pause.next_pause());
+        if next >= deadline {
+            return Err(error);
+        }
+        tracing::debug!(%error, "asking again for a task definition");
+        sleep_until(next).await;
+        Ok(())
+    }
+}
+
+/// Whether `name` says a revision, alone or at the end of an ARN: that cannot change.
+fn is_fixed(name: &str) -> bool {
+    short(name).contains(':')
+}
+
+/// `family:revision` of an ARN, or the name itself.
+fn short(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_name_with_a_revision_is_fixed() {
+        let arn = "arn:aws:ecs:eu-west-1:123456789012:task-definition/task";
+        for (name, fixed) in
+            [("task", false), ("task:7", true), (arn, false), (&format!("{arn}:7"), true)]
+        {
+            assert_eq!(is_fixed(name), fixed, "{name}");
+        }
+        assert_eq!(short(&format!("{arn}:7")), "task:7");
+    }
+}
