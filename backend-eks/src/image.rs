@@ -23,7 +23,8 @@ pub(crate) fn put(image: &TaskImage, container: &mut Value) {
 /// brings. What an image says by itself is not run: it need not wait for anything. What the
 /// template says is the operator's word.
 pub(crate) fn wait_for_scripts(image: Option<&TaskImage>, container: &mut Value) {
-    const IDLE: &str = "trap 'exit 0' TERM INT; while :; do sleep 86400 & wait $!; done";
+    // Without a sleep it ends, and does not spin.
+    const IDLE: &str = "trap 'exit 0' TERM INT; while sleep 86400 & wait $!; do :; done";
     let idle = json!(["sh", "-c", IDLE]);
     if image.is_some_and(|image| !entry_point(image).is_empty()) {
         container["args"] = idle;

@@ -70,7 +70,8 @@ impl PodAt {
         Error::new(kind, op, format!("pod {self}: {what}"))
     }
 
-    /// Opens a WebSocket of the pod and, at the same time, looks whether it is the right one.
+    /// Opens a WebSocket of the pod, then looks whether it is the right one: a pod that was there
+    /// before and is there afterwards is the one it was opened to.
     ///
     /// # Errors
     /// `Untrusted` when another pod has the name, `ConnectFailed` while it does not run yet, its
@@ -94,10 +95,9 @@ impl PodAt {
         let path = self.cluster.path("pods", Some(&self.name));
         let action = call.resource.trim_start_matches("pods/");
         let path = format!("{path}/{action}?{query}");
-        let opening = socket::open(&self.cluster, call, &path, protocol);
-        let (pod, socket) = tokio::join!(self.look(call.op), opening);
+        let socket = socket::open(&self.cluster, call, &path, protocol).await;
         // What is wrong with the pod says more than what the API makes of it.
-        let pod = pod.map_err(Failure::of)?;
+        let pod = self.look(call.op).await.map_err(Failure::of)?;
         match socket {
             Ok(socket) => Ok((pod, socket)),
             Err(failure) => {

@@ -75,6 +75,13 @@ pub(crate) fn silent(target: &Target) -> Error {
 
 /// The key exchange failed.
 pub(crate) fn handshake(target: &Target, error: russh::Error) -> Error {
+    // A port that is forwarded is found to be closed only now.
+    let error = match error {
+        russh::Error::IO(io) if io.kind() == io::ErrorKind::ConnectionRefused => {
+            return tcp(target, io);
+        }
+        other => other,
+    };
     let (kind, what, hint) = match &error {
         russh::Error::NoCommonAlgo { .. } => (
             ErrorKind::Unsupported,

@@ -72,10 +72,74 @@ impl AsyncWrite for Tunnel {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.get_mut().stream).poll_flush(cx)
+        let this = self.get_mut();
+        let poll = Pin::new(&mut *this.stream).poll_flush(cx);
+        this.hang_up.unless_hung_up(cx, poll)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.get_mut().stream).poll_shutdown(cx)
+        let this = self.get_mut();
+        let poll = Pin::new(&mut *this.stream).poll_shutdown(cx);
+        this.hang_up.unless_hung_up(cx, poll)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// Nothing ever comes to an end here.
+    struct Stuck;
+
+    impl AsyncRead for Stuck {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Stuck {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test]
+    async fn hanging_up_ends_whatever_waits_in_a_tunnel() {
+        let hang_up = CancellationToken::new();
+        let mut tunnel = Tunnel::new(Box::new(Stuck), &hang_up);
+        hang_up.cancel();
+        let all = async {
+            [
+                tunnel.read(&mut [0; 1]).await.map(drop),
+                tunnel.write(b"x").await.map(drop),
+                tunnel.flush().await,
+                tunnel.shutdown().await,
+            ]
+        };
+        // A hang guard, not a speed goal.
+        for ended in timeout(Duration::from_secs(60), all).await.expect("no hang") {
+            assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::ConnectionAborted);
+        }
     }
 }

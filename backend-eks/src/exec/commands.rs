@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use fargate_core::transport::{Commands, Event, Patience, Session, StatusBy};
 use fargate_core::{Error, ErrorKind, ExitStatus, Result};
+use tokio::time::timeout;
 
 use super::session::{PodInput, PodSession};
 use crate::call::{END_SCRIPT, EXEC, RUN_SCRIPT};
@@ -33,7 +34,12 @@ impl PodCommands {
         let (pod, socket) =
             self.pod.open(EXEC.made_for(op), &query(command, false), PROTOCOL).await?;
         let (mut session, _) = PodSession::new(socket, self.pod.clone(), op);
-        let Some(status) = wait_for_status(&mut session).await? else {
+        let limit = self.pod.cluster.pace.api_timeout;
+        let ended = timeout(limit, wait_for_status(&mut session)).await.unwrap_or_else(|_| {
+            let what = format_args!("the command did not end within {limit:?}");
+            Err(self.pod.error(ErrorKind::Timeout, op, what))
+        });
+        let Some(status) = ended? else {
             // The container may be coming up or on its way out.
             let what = "the cluster ended the session without an exit status";
             let error = self.pod.error(ErrorKind::ConnectFailed, op, what);
@@ -75,7 +81,9 @@ impl Commands for PodCommands {
 
     fn patience(&self) -> Patience {
         Patience {
-            drain: Duration::from_millis(500),
+            // The line with the exit code says nothing about the other stream. Unless something
+            // was left behind, the end of the session ends the wait.
+            drain: Duration::from_secs(2),
             connect: self.pod.cluster.pace.api_timeout,
             // Pipes, and the buffers of kubelet, API server and every proxy in between.
             in_flight: 16 << 20,

@@ -1,6 +1,5 @@
 //! What the status channel says of a command.
 
-use fargate_core::ExitStatus;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
 
 /// How a command ended, or that it never began.
@@ -9,6 +8,8 @@ pub(super) enum Outcome {
     Exited(u32),
     /// The container has no such program.
     NoProgram(String),
+    /// The command was not handed to the pod: trouble between API server and kubelet.
+    NotHandedOver(String),
     /// Anything else the cluster says instead of an exit code.
     Failed(String),
 }
@@ -34,21 +35,18 @@ pub(super) fn read(message: &[u8]) -> Outcome {
         return code.map_or(Outcome::Failed(said), Outcome::Exited);
     }
     let text = said.to_ascii_lowercase();
-    // runc's words, and crun's.
-    let missing = ["executable file not found", "no such file or directory"];
-    if missing.iter().any(|part| text.contains(part)) {
+    let says = |part: &str| text.contains(part);
+    // runc's words for a program that is not there. It also misses files of a container that is on
+    // its way up or out.
+    if says("executable file not found") || (says("\"sh\"") && says("no such file")) {
         return Outcome::NoProgram(said);
     }
-    Outcome::Failed(said)
-}
-
-impl Outcome {
-    pub(super) fn status(&self) -> Option<ExitStatus> {
-        match self {
-            Self::Exited(code) => Some(ExitStatus::Code(*code)),
-            Self::NoProgram(_) | Self::Failed(_) => None,
-        }
+    // The API server has agreed to the WebSocket before it asks the kubelet: `streamtranslator.go`
+    // of `k8s.io/apiserver`.
+    if says("error dialing backend") || says("unable to upgrade connection") {
+        return Outcome::NotHandedOver(said);
     }
+    Outcome::Failed(said)
 }
 
 #[cfg(test)]
@@ -85,7 +83,13 @@ mod tests {
                        runtime exec failed: exec failed: unable to start container process: exec: \
                        \"sh\": executable file not found in $PATH: unknown";
         assert_eq!(said(missing), Outcome::NoProgram(missing.to_owned()));
-        let ended = "error executing command in container: container is not running";
-        assert_eq!(said(ended), Outcome::Failed(ended.to_owned()));
+        for ended in [
+            "error executing command in container: container is not running",
+            "failed to exec: open /proc/7/ns/ipc: no such file or directory: unknown",
+        ] {
+            assert_eq!(said(ended), Outcome::Failed(ended.to_owned()));
+        }
+        let dialing = "Internal error occurred: error dialing backend: dial tcp: i/o timeout";
+        assert_eq!(said(dialing), Outcome::NotHandedOver(dialing.to_owned()));
     }
 }

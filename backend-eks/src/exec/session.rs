@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::{BufMut, Bytes, BytesMut};
 use fargate_aws_access::chain::flat;
 use fargate_core::transport::{Event, Input, Session};
-use fargate_core::{ErrorKind, Stream};
+use fargate_core::{ErrorKind, ExitStatus, Stream};
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::Mutex;
@@ -95,7 +95,7 @@ impl PodSession {
         let stream = match number {
             channel::STDOUT => Stream::Stdout,
             channel::STDERR => Stream::Stderr,
-            channel::STATUS => return self.outcome(&outcome::read(&data)),
+            channel::STATUS => return self.outcome(outcome::read(&data)),
             _ => return None,
         };
         // The first, empty message of each channel only opens it.
@@ -106,28 +106,38 @@ impl PodSession {
         Some(Event::Output(stream, data))
     }
 
-    fn outcome(&mut self, outcome: &Outcome) -> Option<Event> {
+    fn outcome(&mut self, outcome: Outcome) -> Option<Event> {
+        let refused = |kind, what: &str, said: &str| {
+            let error = self.pod.error(kind, self.op, what).with("cluster says", said);
+            let hint = match kind {
+                ErrorKind::Unsupported => {
+                    "take an image with a POSIX shell, cat, wc, rm and sleep, such as busybox"
+                }
+                _ => "the API server does not reach the pod's machine: is its network in order?",
+            };
+            Some(Event::Refused(error.hint(hint)))
+        };
         match outcome {
-            Outcome::NoProgram(said) if !self.has_spoken => Some(Event::Refused(
-                self.pod
-                    .error(ErrorKind::Unsupported, self.op, "its image has no shell")
-                    .with("cluster says", said)
-                    .hint("take an image with a POSIX shell, cat, wc and rm, such as busybox"),
-            )),
-            Outcome::NoProgram(said) | Outcome::Failed(said) => {
+            Outcome::Exited(code) => return Some(Event::Status(ExitStatus::Code(code))),
+            Outcome::NoProgram(said) if !self.has_spoken => {
+                return refused(ErrorKind::Unsupported, "its image has no shell", &said);
+            }
+            Outcome::NotHandedOver(said) if !self.has_spoken => {
+                return refused(ErrorKind::Unavailable, "the command was not handed over", &said);
+            }
+            Outcome::NoProgram(said) | Outcome::NotHandedOver(said) | Outcome::Failed(said) => {
                 self.over = true;
                 self.why = Some(format!("the cluster says: {said}"));
-                None
             }
-            Outcome::Exited(_) => outcome.status().map(Event::Status),
         }
+        None
     }
 
     /// Asks for a sign of life; says whether there is still hope for one.
     async fn ping(&mut self) -> bool {
         // While standard input is being written, that is the question.
         if let Ok(mut write) = self.write.try_lock() {
-            if self.unanswered > FORGIVEN {
+            if self.unanswered >= FORGIVEN {
                 return false;
             }
             self.unanswered += 1;

@@ -1,10 +1,12 @@
-//! A cluster that falls silent while a script runs.
+//! A cluster that falls silent while a script runs, or does not hand it over.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use fargate_backend_eks::{ClusterAccess, Connect, PodExec};
-use fargate_core::{Collected, ErrorKind, ExecRequest, RemoteExec, TaskLauncher};
+use fargate_backend_eks::{ClusterAccess, Connect, EksConfig, PodExec};
+use fargate_core::{
+    Collected, Endpoint, ErrorKind, ExecRequest, ExitStatus, RemoteExec, TaskLauncher,
+};
 use fargate_test_support::eks::{EksDouble, EksOptions, TaskProgram};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -54,6 +56,41 @@ async fn pass_on(
 }
 
 #[tokio::test]
+async fn a_command_that_was_not_handed_over_is_sent_again() {
+    let program = TaskProgram::Command;
+    let double = EksDouble::start(EksOptions { program, ..EksOptions::default() }).await;
+    let mut config = bench::config_for(&double);
+    config.connect = Connect::Exec;
+    let (exec, at) = ready(config.clone()).await;
+    let commands = || double.calls()["get pods/exec"];
+    let before = commands();
+    double.lose_kubelet(2);
+    let mut out = Collected::default();
+    let request = ExecRequest::script("echo once; exit 5");
+    let ended = exec.exec(&at, request, &mut out).await.expect("it runs in the end");
+    assert_eq!(ended, ExitStatus::Code(5));
+    assert_eq!((out.stdout_text().as_str(), commands() - before), ("once\n", 3));
+
+    config.pace.connect_patience = Duration::ZERO;
+    double.lose_kubelet(1);
+    let request = ExecRequest::script("echo never");
+    let error = PodExec::new(config).exec(&at, request, &mut out).await.expect_err("in vain");
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    assert!(error.context_value("cluster says").is_some_and(|said| said.contains("i/o timeout")));
+}
+
+/// A transport, and a pod that it reaches.
+async fn ready(config: EksConfig) -> (PodExec, Endpoint) {
+    let launcher = bench::launcher_with(config.clone()).await;
+    let task = launcher.launch(&bench::spec()).await.expect("a pod");
+    bench::running(&launcher, &task).await;
+    let status = launcher.status(&task).await.expect("a status");
+    let exec = PodExec::new(config);
+    let at = exec.probe(status.endpoint().expect("an endpoint")).await.expect("a shell");
+    (exec, at)
+}
+
+#[tokio::test]
 async fn a_cluster_that_falls_silent_is_connection_lost() {
     let program = TaskProgram::Command;
     let double = EksDouble::start(EksOptions { program, ..EksOptions::default() }).await;
@@ -67,13 +104,7 @@ async fn a_cluster_that_falls_silent_is_connection_lost() {
     let mut config = bench::config(ClusterAccess::kubeconfig(file));
     config.connect = Connect::Exec;
     config.pace.keepalive = Duration::from_millis(100);
-    let launcher = bench::launcher_with(config.clone()).await;
-    let task = launcher.launch(&bench::spec()).await.expect("a pod");
-    bench::running(&launcher, &task).await;
-    let status = launcher.status(&task).await.expect("a status");
-    let at = status.endpoint().cloned().expect("an endpoint");
-    let exec = PodExec::new(config);
-    exec.probe(&at).await.expect("a shell");
+    let (exec, at) = ready(config).await;
 
     // Quiet for longer than the patience, and not lost.
     let mut out = Collected::default();

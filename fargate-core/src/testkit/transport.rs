@@ -217,13 +217,15 @@ pub async fn exit_codes_are_the_scripts_own(exec: &dyn RemoteExec, bench: &Trans
 /// told as a shell tells it.
 pub async fn death_by_signal_is_told(exec: &dyn RemoteExec, bench: &TransportBench) {
     let at = ready(exec, bench).await;
-    for signal in ["KILL", "TERM"] {
-        let text = format!("echo before; kill -{signal} $$; sleep 60");
+    // To the script alone, and to all of its process group.
+    for (signal, to) in [("KILL", "$$"), ("TERM", "$$"), ("TERM", "0")] {
+        let text = format!("echo before; kill -{signal} {to}; sleep 60");
         let (status, out) = run(exec, &at, ExecRequest::script(text)).await;
         let named = ExitStatus::Signal(signal.to_owned());
         let wanted = if bench.names_signals { named } else { ExitStatus::Code(named.shell_code()) };
-        assert_eq!(status, wanted);
+        assert_eq!(status, wanted, "{signal} to {to}");
         assert_eq!(out.stdout, b"before\n");
+        assert_eq!(out.stderr_text(), "", "nothing but the script's own");
     }
 }
 

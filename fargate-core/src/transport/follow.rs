@@ -244,14 +244,19 @@ impl<S: Session> Follower<S> {
                 )),
                 None => Err(lost(commands, self.session.why_ended(), false)),
             },
-            Phase::Running(epilogue) => {
-                let own = if epilogue.is_some() { self.reported.take() } else { self.told.take() };
-                own.ok_or_else(|| {
-                    let shell = self.told.as_ref();
-                    let shell = shell.map(|how| format!("the shell that waited ended with {how}"));
-                    lost(commands, shell.or_else(|| self.session.why_ended()), true)
-                })
+            Phase::Running(None) => {
+                self.told.take().ok_or_else(|| lost(commands, self.session.why_ended(), true))
             }
+            Phase::Running(Some(_)) => match (self.reported.take(), self.told.take()) {
+                (Some(own), _) => Ok(own),
+                // What the shell could not write it has ended with; a signal would be 128 and more.
+                (None, Some(ExitStatus::Code(code))) if code < 128 => Ok(ExitStatus::Code(code)),
+                (None, Some(how)) => {
+                    let why = format!("the shell that waited for it ended with {how}");
+                    Err(lost(commands, Some(why), true))
+                }
+                (None, None) => Err(lost(commands, self.session.why_ended(), true)),
+            },
         }
     }
 }

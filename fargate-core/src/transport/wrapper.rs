@@ -38,7 +38,15 @@ const RECEIVE: &[&str] = &[
 const BECOME: &str = r#"exec $i $s </dev/null 9<&9"#;
 
 /// Waits for the script and says how it ended.
-const REPORT: &str = r#"$i $s </dev/null 9<&9; c=$?; echo "$n exit $c"; exit $c"#;
+const REPORT: &[&str] = &[
+    // It leads the script's process group and must outlive a signal to all of that. A trap, and
+    // not to ignore it: what is ignored stays so in the script.
+    r#"trap : HUP INT TERM"#,
+    // Shells remark on a signal that ended a command, which is no output of the script's. The
+    // subshell becomes the script: of a plain command some shells redirect themselves.
+    r#"{ ( exec $i $s </dev/null 9<&9 2>&7 7>&- ); c=$?; } 7>&2 2>/dev/null"#,
+    r#"echo "$n exit $c"; exit $c"#,
+];
 
 /// The command that receives a script of `size` bytes.
 pub(super) fn receive(
@@ -53,16 +61,16 @@ pub(super) fn receive(
         Interpreter::Sh => "sh",
     };
     let last = match status {
-        StatusBy::Protocol => BECOME,
+        StatusBy::Protocol => &[BECOME],
         StatusBy::Output => REPORT,
     };
-    command(&[RECEIVE, &[last]].concat(), &[nonce, &size.to_string(), interpreter])
+    command(&[RECEIVE, last].concat(), &[nonce, &size.to_string(), interpreter])
 }
 
 /// `$1` process group, `$2` grace in tenths of a second.
 ///
-/// It exits with 0 when nobody of the group is left, and with 1 when somebody is. A zombie is nobody: its parent may never
-/// collect it.
+/// It exits with 0 when nobody of the group is left, and with 1 when somebody is. A zombie is
+/// nobody: its parent may never collect it.
 const END: &[&str] = &[
     // A server that runs commands in a group of its own makes the script lead no group; then only
     // the script's own process is ended, and 2 says so.
@@ -115,7 +123,7 @@ mod tests {
 
     #[test]
     fn any_login_shell_passes_the_text_on_unchanged() {
-        for lines in [RECEIVE, END, &[BECOME, REPORT]] {
+        for lines in [RECEIVE, END, &[BECOME], REPORT] {
             for line in lines {
                 assert!(!line.contains(['\'', '\\', '\n', '`']), "{line}");
                 assert!(line.is_ascii());
@@ -134,6 +142,7 @@ mod tests {
     /// Runs a command as the SSH server does, with `input` as all of its standard input.
     fn run(login_shell: &str, command: &[String], input: &[u8]) -> Output {
         let mut child = Command::new(login_shell)
+            .process_group(0)
             .args(["-c", &command_line(command)])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -164,15 +173,45 @@ mod tests {
 
     #[test]
     fn the_receiving_shell_can_say_how_the_script_ended() {
-        let ended = |script: &str| {
-            let command = receive("0f", script.len(), Interpreter::Sh, StatusBy::Output);
+        let ended = |shell: &str, script: &str| {
+            let mut command = receive("0f", script.len(), Interpreter::Sh, StatusBy::Output);
+            command[0] = shell.to_owned();
             let output = run("sh", &command, script.as_bytes());
+            assert_eq!(String::from_utf8_lossy(&output.stderr), "", "the shell remarks on nothing");
             let text = String::from_utf8(output.stdout).unwrap();
             (text.split_once("0f run\n").unwrap().1.to_owned(), output.status.code())
         };
-        assert_eq!(ended("printf x; exit 7"), ("x0f exit 7\n".to_owned(), Some(7)));
-        assert_eq!(ended("kill -KILL $$"), ("0f exit 137\n".to_owned(), Some(137)));
-        assert_eq!(ended(""), ("0f exit 0\n".to_owned(), Some(0)));
+        for shell in ["sh", "bash"] {
+            for (script, output, code) in [
+                ("printf x; exit 7", "x0f exit 7\n", 7),
+                ("kill -KILL $$", "0f exit 137\n", 137),
+                // A signal to its whole group, of which the receiving shell is one.
+                ("kill -TERM 0; sleep 60", "0f exit 143\n", 143),
+                ("trap : TERM; kill 0; exit 5", "0f exit 5\n", 5),
+                ("", "0f exit 0\n", 0),
+            ] {
+                assert_eq!(
+                    ended(shell, script),
+                    (output.to_owned(), Some(code)),
+                    "{shell}: {script}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn an_interpreter_that_is_missing_is_told_either_way() {
+        for status in [StatusBy::Protocol, StatusBy::Output] {
+            let mut command = receive("0f", 0, Interpreter::Sh, status);
+            *command.last_mut().unwrap() = "no-such-shell".to_owned();
+            for shell in ["sh", "bash"] {
+                command[0] = shell.to_owned();
+                let output = run("sh", &command, b"");
+                let said = String::from_utf8(output.stderr).unwrap();
+                assert!(said.contains("no-such-shell"), "{status:?} {shell}: {said}");
+                assert_eq!(output.status.code(), Some(127));
+            }
+        }
     }
 
     #[test]

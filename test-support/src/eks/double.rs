@@ -117,6 +117,12 @@ impl EksDouble {
         self.world.memory().pod_faults.push(fault);
     }
 
+    /// Lets the API server reach no kubelet for the next commands: it finds that out only once it
+    /// has agreed to the WebSocket.
+    pub fn lose_kubelet(&self, commands: u32) {
+        self.world.memory().unreachable_kubelet = commands;
+    }
+
     /// Forgets every fault that has not happened yet, and those that stay.
     pub fn clear_faults(&self) {
         let mut memory = self.world.memory();

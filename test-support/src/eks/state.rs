@@ -57,6 +57,8 @@ pub(super) struct Memory {
     pub(super) lives: BTreeMap<String, Life>,
     pub(super) faults: FaultQueue,
     pub(super) pod_faults: PodFaultQueue,
+    /// So many commands more meet a kubelet that cannot be reached.
+    pub(super) unreachable_kubelet: u32,
     pub(super) addresses: AddressPool,
     pub(super) calls: BTreeMap<String, u64>,
     pub(super) requests: Vec<(String, Value)>,

@@ -73,7 +73,7 @@ pub(super) fn open(
         stdout: call.flag("stdout"),
         stderr: call.flag("stderr"),
     };
-    let refusal = refusal(&request, pod, container);
+    let refusal = refusal(&request, pod, container).or_else(|| unreachable_kubelet(world));
     if protocol == Protocol::V4
         && let Some((code, why)) = &refusal
     {
@@ -95,6 +95,12 @@ fn refusal(request: &ExecRequest, pod: &Value, container: usize) -> Option<(u16,
         return Some((500, format!("container not found ({name:?})")));
     }
     None
+}
+
+fn unreachable_kubelet(world: &World) -> Option<(u16, String)> {
+    let mut memory = world.memory();
+    memory.unreachable_kubelet = memory.unreachable_kubelet.checked_sub(1)?;
+    Some((500, "error dialing backend: dial tcp 10.0.0.7:10250: i/o timeout".to_owned()))
 }
 
 impl Exec {
