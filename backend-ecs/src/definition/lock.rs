@@ -73,7 +73,8 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let path = root.path().join("below/it.lock");
         let held = take(&path, far()).await.expect("nobody holds it");
-        assert!(take(&path, soon()).await.is_none());
+        let refused = tokio::time::timeout(Duration::from_secs(60), take(&path, soon()));
+        assert!(refused.await.expect("no wait without end").is_none());
         let waiting = tokio::spawn({
             let path = path.clone();
             async move { take(&path, far()).await.is_some() }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_credential_types::Credentials;
-use fargate_test_support::ecs::{AssumableRole, EcsOptions, TaskProgram};
+use fargate_test_support::ecs::{AssumableRole, EcsOptions, Fault, TaskProgram};
 use serde_json::{Value, json};
 
 use crate::client::{Client, launch, with, words};

@@ -41,12 +41,12 @@ fn agent() -> AgentSetup {
     AgentSetup::new("registry.example.com/agent:1", "/tmp")
 }
 
-fn laid(base: &Base, image: Option<TaskImage>) -> Result<Value> {
-    overlay(base, "ci-coordinator", &agent(), image.as_ref()).map(Value::from)
+fn laid(base: &Base, image: Option<&TaskImage>) -> Result<Value> {
+    overlay(base, "ci-coordinator", &agent(), image).map(Value::from)
 }
 
 /// The container of the job.
-fn job(image: Option<TaskImage>) -> Value {
+fn job(image: Option<&TaskImage>) -> Value {
     laid(&base(|_| {}), image).unwrap()["containerDefinitions"][1].clone()
 }
 
@@ -94,19 +94,19 @@ fn image_and_agent_go_over_the_base_and_everything_else_survives() {
             },
         ],
     });
-    assert_eq!(laid(&base(|_| {}), Some(image)).unwrap(), wanted);
+    assert_eq!(laid(&base(|_| {}), Some(&image)).unwrap(), wanted);
 }
 
 #[test]
 fn without_an_entry_point_of_the_job_the_images_own_runs_the_agent() {
-    let job = job(Some(TaskImage::new("alpine:3")));
+    let job = job(Some(&TaskImage::new("alpine:3")));
     assert_eq!(job.get("entryPoint"), None, "{job}");
     assert_eq!(job["command"], json!(["/fargate/fargate-agent", "--listen", "0.0.0.0:2222"]));
 }
 
 #[test]
 fn an_empty_entry_point_is_none_and_the_agent_is_run_directly() {
-    let job = job(Some(TaskImage::new("alpine:3").entrypoint([""])));
+    let job = job(Some(&TaskImage::new("alpine:3").entrypoint([""])));
     assert_eq!(job["entryPoint"], json!(["/fargate/fargate-agent"]));
     assert_eq!(job["command"], json!(["--listen", "0.0.0.0:2222"]));
 }
@@ -131,9 +131,9 @@ fn the_agents_port_is_what_it_listens_on() {
 
 #[test]
 fn credentials_of_the_bases_registry_are_sent_to_no_other() {
-    let another = job(Some(TaskImage::new("evil.example.org/ci:1")));
+    let another = job(Some(&TaskImage::new("evil.example.org/ci:1")));
     assert_eq!(another.get("repositoryCredentials"), None, "{another}");
-    let hub = job(Some(TaskImage::new("alpine")));
+    let hub = job(Some(&TaskImage::new("alpine")));
     assert_eq!(hub.get("repositoryCredentials"), None, "{hub}");
     let mut agent = agent();
     agent.image = "public.ecr.aws/x/agent:1".to_owned();
@@ -148,7 +148,7 @@ fn a_plain_base_needs_no_lists_of_its_own() {
         d["volumes"] = json!([]);
         d["containerDefinitions"] = json!([{"name": "ci-coordinator", "image": "ci:1"}]);
     });
-    let laid = laid(&plain, Some(TaskImage::new("alpine:3"))).unwrap();
+    let laid = laid(&plain, Some(&TaskImage::new("alpine:3"))).unwrap();
     assert_eq!(laid["volumes"], json!([{"name": "fargate-agent"}]));
     let job = &laid["containerDefinitions"][0];
     assert_eq!(job["mountPoints"].as_array().map(Vec::len), Some(1));
@@ -196,10 +196,10 @@ fn an_image_has_as_long_a_name_as_ecs_takes_and_a_digest_does_not_count() {
     let name = |length: usize| format!("registry.example.com/{}", "a".repeat(length - 21));
     let digest = format!("@sha256:{}", "0".repeat(64));
     for good in [name(255), name(255) + &digest] {
-        assert!(laid(&base(|_| {}), Some(TaskImage::new(good))).is_ok());
+        assert!(laid(&base(|_| {}), Some(&TaskImage::new(good))).is_ok());
     }
     for bad in [name(256), name(256) + &digest] {
-        let error = laid(&base(|_| {}), Some(TaskImage::new(bad))).unwrap_err();
+        let error = laid(&base(|_| {}), Some(&TaskImage::new(bad))).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidConfig);
         assert!(error.message().contains("256 characters"), "{error}");
     }

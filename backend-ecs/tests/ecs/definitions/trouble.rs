@@ -110,7 +110,9 @@ async fn a_lock_that_is_held_for_ever_is_not_waited_for_for_ever() {
     let mut config = with_agent(cache.path());
     config.pace.lock_patience = Duration::from_millis(50);
     let launcher = launcher(&double, config).await;
-    launcher.launch(&of("alpine:4")).await.unwrap();
+    let spec = of("alpine:4");
+    let launch = tokio::time::timeout(Duration::from_secs(60), launcher.launch(&spec));
+    launch.await.expect("no wait without end").unwrap();
     assert_eq!(calls(&double, "RegisterTaskDefinition"), 2);
 }
 
