@@ -4,6 +4,7 @@ mod address;
 pub mod agent;
 pub mod binaries;
 pub mod contained;
+mod container;
 pub mod ecs;
 pub mod eks;
 mod host;

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, spawn_blocking};
 use tokio::time::sleep;
 
+use super::containers::Group;
 use super::state::World;
 use super::task::State;
 use super::{EcsOptions, Fault, TaskEnd, TaskView, server};
@@ -135,11 +136,25 @@ impl EcsDouble {
         memory.tasks.values().filter(|task| task.state != State::Stopped).count()
     }
 
-    /// What the program of a task has written to its stdout and stderr.
+    /// What the program of a task has written to its stdout and stderr, or its containers one
+    /// after the other.
     #[must_use]
     pub fn log(&self, arn: &str) -> String {
         let file = self.world.with_task(arn, |task| log_file(&task.directory));
+        if let Some(group) = self.group(arn) {
+            return group.log(None);
+        }
         file.and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default()
+    }
+
+    /// What one container has written, in a task whose containers are run.
+    #[must_use]
+    pub fn container_log(&self, arn: &str, container: &str) -> String {
+        self.group(arn).map(|group| group.log(Some(container))).unwrap_or_default()
+    }
+
+    fn group(&self, arn: &str) -> Option<Arc<Group>> {
+        self.world.with_task(arn, |task| task.group.clone()).flatten()
     }
 
     /// Ends a task from outside, as Spot or a lack of memory do, and waits until it is STOPPED.

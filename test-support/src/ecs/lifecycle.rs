@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::sleep;
 
 use super::TaskEnd;
+use super::containers::{Group, Step};
 use super::state::World;
 use super::task::{Listener, State};
 use crate::host::{HostSpec, TaskHost};
@@ -61,6 +62,9 @@ async fn start_and_watch(world: &Arc<World>, arn: &str) -> TaskEnd {
     }
 
     world.moves_to(arn, State::Activating);
+    if let Some(group) = world.with_task(arn, |task| task.group.clone()).flatten() {
+        return run_containers(world, arn, group).await;
+    }
     let (host_world, host_arn) = (Arc::clone(world), arn.to_owned());
     let started = spawn_blocking(move || start_program(&host_world, &host_arn)).await;
     let failure = match started {
@@ -81,6 +85,30 @@ async fn start_and_watch(world: &Arc<World>, arn: &str) -> TaskEnd {
             world.moves_to(arn, State::Running);
             pending().await
         } => why,
+    }
+}
+
+/// Starts the containers as they come and looks after them; returns why the task has to end.
+async fn run_containers(world: &Arc<World>, arn: &str, group: Arc<Group>) -> TaskEnd {
+    let failed = |error: JoinError| TaskEnd::new("TaskFailedToStart", &error.to_string());
+    let opening = Arc::clone(&group);
+    match spawn_blocking(move || opening.open()).await.map_err(failed) {
+        Ok(Ok(())) => {}
+        Ok(Err(why)) | Err(why) => return why,
+    }
+    let mut up = false;
+    loop {
+        let stepping = Arc::clone(&group);
+        match spawn_blocking(move || stepping.step()).await.map_err(failed) {
+            Ok(Step::Over(why)) | Err(why) => return why,
+            Ok(Step::Up) if !up => {
+                up = true;
+                sleep(world.options.state_delays.activating).await;
+                world.moves_to(arn, State::Running);
+            }
+            Ok(Step::Up | Step::Starting) => {}
+        }
+        sleep(WATCH).await;
     }
 }
 
@@ -132,6 +160,12 @@ async fn wind_down(world: &World, arn: &str, why: &TaskEnd) {
     if let Some(host) = host {
         let grace = if why.killed_at_once() { Duration::ZERO } else { world.options.stop_timeout };
         real = spawn_blocking(move || host.terminate(grace)).await.ok().flatten();
+    }
+    if let Some(group) = world.with_task(arn, |task| task.group.clone()).flatten() {
+        let grace = world.options.stop_timeout;
+        let at_once = why.killed_at_once();
+        let end = move || if at_once { group.kill() } else { group.terminate(grace) };
+        let _ended = spawn_blocking(end).await;
     }
     world.with_task(arn, |task| {
         task.host = None;

@@ -1,8 +1,10 @@
 //! What the double is made of.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::RateLimits;
+use crate::container::ImageRoot;
 use crate::host::TaskProgram;
 use crate::sts::AssumableRole;
 
@@ -19,8 +21,13 @@ pub struct EcsOptions {
     pub subnets: Vec<String>,
     /// The security groups that exist.
     pub security_groups: Vec<String>,
-    /// What a task runs.
+    /// What a task runs whose containers' images are all unknown.
     pub program: TaskProgram,
+    /// The images that exist, by their whole names. A task of which any container has one of them
+    /// runs its containers as its definition says, and an image that is not here cannot be
+    /// pulled. It has a network of its own, where [`HOST_ADDRESS`](super::HOST_ADDRESS) is this
+    /// machine, and none of the faults of a listening program.
+    pub images: BTreeMap<String, ImageRoot>,
     /// The port tasks listen on. Not 22 by default: a machine may have an SSH server of its own.
     pub ssh_port: u16,
     /// How long a task stays in each state.
@@ -60,6 +67,7 @@ impl Default for EcsOptions {
                 "sg-0a1b2c3d4e5f60002".to_owned(),
             ],
             program: TaskProgram::Sshd,
+            images: BTreeMap::new(),
             ssh_port: 2222,
             state_delays: StateDelays::default(),
             stop_timeout: Duration::from_secs(2),

@@ -42,6 +42,8 @@ pub(super) struct Memory {
     pub(super) faults: FaultQueue,
     pub(super) limiter: Limiter,
     pub(super) addresses: AddressPool,
+    /// For tasks that have a network of their own.
+    pub(super) routed_addresses: AddressPool,
     pub(super) calls: BTreeMap<String, u64>,
     pub(super) requests: Vec<(String, Value)>,
     /// By access key id.
@@ -74,6 +76,7 @@ impl World {
             faults: FaultQueue::default(),
             limiter: Limiter::new(options.rate_limits.as_ref(), Instant::now()),
             addresses: AddressPool::default(),
+            routed_addresses: AddressPool::routed(),
             calls: BTreeMap::new(),
             requests: Vec::new(),
             credentials: sts::first_credentials(),
@@ -128,10 +131,14 @@ impl World {
             life.abort();
         }
         let hosts: Vec<_> = memory.tasks.values_mut().filter_map(|task| task.host.take()).collect();
+        let groups: Vec<_> = memory.tasks.values().filter_map(|task| task.group.clone()).collect();
         drop(memory);
         thread::scope(|scope| {
             for host in &hosts {
                 scope.spawn(|| host.kill());
+            }
+            for group in &groups {
+                scope.spawn(|| group.kill());
             }
         });
     }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::TaskEnd;
+use super::containers::Group;
 use crate::host::TaskHost;
 
 /// The states of the task life cycle, in order.
@@ -121,6 +122,9 @@ pub(super) struct Task {
     /// What the first process really ended with.
     pub(super) exit_code: Option<i32>,
     pub(super) host: Option<Arc<TaskHost>>,
+    /// The containers, if they are run as the definition says and not by a host. They stay to be
+    /// looked at when all is over.
+    pub(super) group: Option<Arc<Group>>,
 }
 
 impl Task {

@@ -95,7 +95,9 @@ fn containers(task: &Task) -> Value {
         State::Running | State::Deactivating | State::Stopping => "RUNNING",
         State::Deprovisioning | State::Stopped => "STOPPED",
     };
+    let standings = task.group.as_ref().map(|group| group.standings()).unwrap_or_default();
     let one = |(index, (name, image)): (usize, &(String, String))| {
+        let own = standings.get(index);
         let mut out = Map::new();
         let mut put = |name: &str, value: Value| out.insert(name.to_owned(), value);
         let arn = task.arn.replace(":task/", ":container/");
@@ -103,7 +105,7 @@ fn containers(task: &Task) -> Value {
         put("taskArn", task.arn.clone().into());
         put("name", name.clone().into());
         put("image", image.clone().into());
-        put("lastStatus", status.into());
+        put("lastStatus", own.map_or(status, |own| own.status).into());
         put("healthStatus", "UNKNOWN".into());
         put("cpu", "0".into());
         put("networkInterfaces", json!([]));
@@ -119,6 +121,12 @@ fn containers(task: &Task) -> Value {
                     }]),
                 );
             }
+        }
+        if let Some(code) = own.and_then(|own| own.code) {
+            put("exitCode", code.into());
+        }
+        if let Some(reason) = own.and_then(|own| own.reason.clone()) {
+            put("reason", reason.into());
         }
         if task.state == State::Stopped && index == task.main_container {
             if let Some(code) = task.exit_code {

@@ -19,16 +19,16 @@ pub(super) fn in_new_session(
 ) -> Result<Command, String> {
     let Some(program) = words.first() else { return Err("no command specified".to_owned()) };
     find(program, search_path, directory)?;
-    let mut command = Command::new(setsid());
+    let mut command = Command::new(on_path("setsid"));
     command.arg("--").args(words);
     Ok(command)
 }
 
-/// Where setsid(1) is. A container's own `PATH` need not lead there.
-fn setsid() -> PathBuf {
+/// Where a helper of this machine is. A container's own `PATH` need not lead there.
+pub(crate) fn on_path(helper: &str) -> PathBuf {
     let path = env::var_os("PATH").unwrap_or_default();
-    let mut places = env::split_paths(&path).map(|place| place.join("setsid"));
-    places.find(|place| place.is_file()).unwrap_or_else(|| "setsid".into())
+    let mut places = env::split_paths(&path).map(|place| place.join(helper));
+    places.find(|place| place.is_file()).unwrap_or_else(|| helper.into())
 }
 
 /// Whether execve(2) would take it, as Go's `exec.LookPath` answers, which runc asks.

@@ -20,10 +20,12 @@ use tokio::process::Child;
 
 pub use self::choice::TaskProgram;
 pub(crate) use self::exec::{ExecFailure, ExecRequest};
+pub(crate) use self::executable::on_path;
 pub(crate) use self::program::exit_code;
 use self::program::{Kind, Program};
 use self::quiet::Quiet;
-pub(crate) use self::setup::log_file;
+pub(crate) use self::setup::{PATH, log_file};
+pub(crate) use self::tree::pause;
 
 /// What a host is started with.
 #[derive(Debug, Clone)]

@@ -12,7 +12,7 @@ use super::{HostSpec, executable};
 pub(super) const MARKER: &str = "FARGATE_TEST_TASK";
 
 /// The container's `PATH`.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(crate) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Makes a new host key in `directory`; returns its public half without the comment.
 pub(super) fn make_host_key(directory: &Path) -> io::Result<String> {

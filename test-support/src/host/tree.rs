@@ -147,6 +147,6 @@ fn signal(pid: u32, signal: Signal) {
 
 /// A short wait.
 #[expect(clippy::disallowed_methods, reason = "everything here runs on blocking threads")]
-pub(super) fn pause() {
+pub(crate) fn pause() {
     std::thread::sleep(Duration::from_millis(5));
 }

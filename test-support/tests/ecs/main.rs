@@ -4,6 +4,9 @@
 
 mod api;
 mod client;
+mod containers;
 mod faults;
+mod images;
 mod rates;
+mod sandboxes;
 mod tasks;

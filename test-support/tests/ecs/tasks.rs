@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::client::{Visitor, launch, with, words};
 
-fn alive(pid: u32) -> bool {
+pub(crate) fn alive(pid: u32) -> bool {
     // A zombie is dead; only nobody has asked for its status yet.
     std::fs::read_to_string(format!("/proc/{pid}/stat"))
         .is_ok_and(|stat| !stat.rsplit_once(')').unwrap().1.trim_start().starts_with('Z'))
@@ -272,7 +272,9 @@ async fn every_state_is_seen_on_the_way() {
         if state == "RUNNING" {
             client.stop(&arn).await;
         }
-        if seen.last() != Some(&state) {
+        // These two have no length of their own, but a busy machine may stretch them.
+        let passing = ["DEACTIVATING", "STOPPING"].contains(&&*state);
+        if !passing && seen.last() != Some(&state) {
             seen.push(state);
         }
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -1,11 +1,14 @@
 //! Makes the task that `RunTask` was asked for.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::launch_checks::Plan;
 use crate::address;
 use crate::ecs::api_error::ApiError;
+use crate::ecs::containers::{Group, plans};
 use crate::ecs::request::{Request, list, text, texts};
 use crate::ecs::state::{Memory, World};
 use crate::ecs::task::{Interface, Listener, Script, State, Task, Times};
@@ -21,7 +24,12 @@ pub(super) fn make(
 ) -> Result<Task, ApiError> {
     let options = &world.options;
     let script = script(memory.faults.of_next_task());
+    let overrides = overrides(&request.body);
+    let plans = plans(&plan.definition, &overrides, &options.images);
     let mut new_address = || {
+        if !plans.is_empty() {
+            return memory.routed_addresses.next();
+        }
         let address = memory.addresses.next()?;
         if options.program.listens() && script.listener != Listener::Nobody {
             address::check(address, options.ssh_port)?;
@@ -53,7 +61,6 @@ pub(super) fn make(
     // Ids that begin with a count keep the order of creation.
     memory.launches += 1;
     let id = format!("{:08x}{}", memory.launches, ids::hex(24));
-    let overrides = overrides(&request.body);
     let containers: Vec<(String, String)> = list(&plan.definition, "containerDefinitions")
         .iter()
         .map(|container| {
@@ -66,6 +73,11 @@ pub(super) fn make(
         .as_ref()
         .and_then(|(name, _)| containers.iter().position(|(have, _)| have == name))
         .unwrap_or(0);
+    let directory = world.directory.join(&id);
+    let addresses = [Some(interface.address), interface.public_address];
+    let group = (!plans.is_empty()).then(|| {
+        Arc::new(Group::new(plans, directory.clone(), addresses.into_iter().flatten().collect()))
+    });
     Ok(Task {
         arn: ids::arn(&options.region, "task", &format!("{}/{id}", options.cluster)),
         cluster_arn: world.cluster_arn(),
@@ -86,13 +98,14 @@ pub(super) fn make(
         exec_enabled: request.body["enableExecuteCommand"] == true,
         interface,
         script,
-        directory: world.directory.join(id),
+        directory,
         state: State::Provisioning,
         version: 1,
         times: Times { created: ids::now(), ..Times::default() },
         end: watch::Sender::new(None),
         exit_code: None,
         host: None,
+        group,
     })
 }
 
