@@ -35,6 +35,9 @@ async fn a_container_sees_its_image_and_nothing_of_this_machine() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_images_own_settings_hold_until_the_definition_or_the_launch_says_otherwise() {
     let world = Containers::with(|busybox| {
+        std::fs::create_dir(busybox.tree.join("etc")).unwrap();
+        let users = "ci:x:1000:1001::/home/ci:/bin/sh\n";
+        std::fs::write(busybox.tree.join("etc/passwd"), users).unwrap();
         let image = ImageRoot {
             entrypoint: vec!["/bin/sh".to_owned(), "-c".to_owned()],
             command: vec!["id; echo $PWD $HOME $A $B $C; exit 6".to_owned()],

@@ -1,25 +1,21 @@
 //! Images and definitions for the tests of containers.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::net::Ipv4Addr;
-use std::os::unix::fs::symlink;
-use std::path::Path;
-use std::process::Command;
 
 use fargate_test_support::ecs::{EcsDouble, EcsOptions, ImageRoot, TaskView};
+use fargate_test_support::rootfs::Rootfs;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 use crate::client::{Client, launch, with};
 
-/// A double with the image `busybox`, and those that `more` adds.
+/// A double with images, and the tree of the one that is called `busybox` unless a test says else.
 pub(crate) struct Containers {
     pub(crate) double: EcsDouble,
     pub(crate) client: Client,
-    pub(crate) tree: TempDir,
+    pub(crate) tree: Rootfs,
 }
 
 impl Containers {
@@ -30,8 +26,7 @@ impl Containers {
     pub(crate) async fn with(
         images: impl FnOnce(ImageRoot) -> BTreeMap<String, ImageRoot>,
     ) -> Self {
-        let tree = tempfile::tempdir().unwrap();
-        busybox(tree.path());
+        let tree = Rootfs::busybox();
         let images = images(ImageRoot::new(tree.path()));
         let (double, client) = with(EcsOptions { images, ..EcsOptions::default() }).await;
         Self { double, client, tree }
@@ -60,21 +55,6 @@ impl Containers {
         self.double.wait_for(arn, "STOPPED").await;
         self.client.describe(arn).await
     }
-}
-
-/// Makes a root file system with busybox under the names a test needs, and nothing more.
-fn busybox(tree: &Path) {
-    for directory in ["bin", "etc", "tmp"] {
-        fs::create_dir(tree.join(directory)).unwrap();
-    }
-    let found = Command::new("sh").args(["-c", "command -v busybox"]).output().unwrap();
-    let busybox = String::from_utf8(found.stdout).unwrap();
-    assert!(!busybox.is_empty(), "busybox is not installed (busybox-static)");
-    fs::copy(busybox.trim(), tree.join("bin/busybox")).unwrap();
-    for name in ["sh", "cat", "cp", "echo", "env", "id", "ls", "mkdir", "mount", "nc", "sleep"] {
-        symlink("busybox", tree.join("bin").join(name)).unwrap();
-    }
-    fs::write(tree.join("etc/passwd"), "ci:x:1000:1001::/home/ci:/bin/sh\n").unwrap();
 }
 
 /// A container of the image `busybox` that runs a shell script.
