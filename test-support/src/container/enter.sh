@@ -52,7 +52,7 @@ if [ "$access" = ro ]; then
     mount -o remount,bind,ro "$root"
 fi
 shift
-: >"$own/started"
+: >"$own/prepared"
 # What a runtime leaves root by default: the default list of Docker, which Fargate has, too.
 exec setsid setpriv --bounding-set=-all,+chown,+dac_override,+fsetid,+fowner,+mknod,+net_raw,+setgid,\
 +setuid,+setfcap,+setpcap,+net_bind_service,+sys_chroot,+kill,+audit_write env -i "$@"

@@ -7,6 +7,7 @@
 //!
 //! Needs root and util-linux, coreutils and iproute2.
 
+mod exec;
 mod image;
 mod process;
 mod sandbox;

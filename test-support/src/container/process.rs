@@ -7,8 +7,9 @@ use std::process::{Child, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::no_helper;
 use super::sandbox::Sandbox;
-use super::{no_helper, user};
+use super::user::{self, User};
 use crate::host::{PATH, exit_code, on_path, pause};
 
 /// What a container is started with.
@@ -54,7 +55,8 @@ pub(crate) struct Container {
     /// nsenter(1), whose child is a shell, whose child is the first process of the container.
     /// Both end with its code.
     outer: Child,
-    directory: PathBuf,
+    pub(super) spec: ContainerSpec,
+    pub(super) user: User,
 }
 
 const ENTER: &str = include_str!("enter.sh");
@@ -82,10 +84,7 @@ impl Container {
             command.arg(&mount.from).args([mount.to.as_str(), access(mount.read_only)]);
         }
         command.arg("--");
-        let defaults = [("PATH", PATH), ("HOME", user.home.as_str())];
-        let own = spec.environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        command
-            .args(defaults.into_iter().chain(own).map(|(name, value)| format!("{name}={value}")));
+        command.args(variables(spec, &user).map(|(name, value)| format!("{name}={value}")));
         let mut root = spec.directory.join("root").into_os_string();
         root.push("/");
         command
@@ -99,12 +98,13 @@ impl Container {
             .stdout(log)
             .stderr(Stdio::null());
         let outer = command.spawn().map_err(|error| no_helper("nsenter", &error))?;
-        Ok(Self { outer, directory: spec.directory.clone() })
+        Ok(Self { outer, spec: spec.clone(), user })
     }
 
-    /// Whether its program has been started.
+    /// Whether its program has been started: the last thing before that is to enter the root.
     pub(crate) fn is_started(&self) -> bool {
-        self.directory.join("started").exists()
+        let root = |pid| fs::read_link(format!("/proc/{pid}/root"));
+        self.pid().is_some_and(|pid| root(pid).is_ok_and(|root| root != Path::new("/")))
     }
 
     /// How it ended, if it has.
@@ -130,12 +130,14 @@ impl Container {
 
     /// Why the program never ran: the helpers said so, not the program.
     fn failure(&self, code: i32) -> Option<String> {
-        let said = fs::read_to_string(log_of(&self.directory)).unwrap_or_default();
+        let directory = &self.spec.directory;
+        let said = fs::read_to_string(log_of(directory)).unwrap_or_default();
         let last = said.lines().last().unwrap_or_default();
         // util-linux ends in this way where execvp(3) fails.
         let unknown = matches!(code, 126 | 127) && last.starts_with("unshare: failed to execute");
+        let prepared = directory.join("prepared").exists();
         let killed = code > 128;
-        (unknown || !self.is_started() && !killed).then(|| last.to_owned())
+        (unknown || !prepared && !killed).then(|| last.to_owned())
     }
 
     /// The first process of the container, in the eyes of this machine.
@@ -157,6 +159,15 @@ impl Drop for Container {
     fn drop(&mut self) {
         self.wait();
     }
+}
+
+/// The variables of a program in it.
+pub(super) fn variables<'a>(
+    spec: &'a ContainerSpec,
+    user: &'a User,
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let own = spec.environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    [("PATH", PATH), ("HOME", user.home.as_str())].into_iter().chain(own)
 }
 
 /// Where a container with that directory writes what it has to say.

@@ -106,7 +106,7 @@ fn containers(task: &Task) -> Value {
         put("name", name.clone().into());
         put("image", image.clone().into());
         put("lastStatus", own.map_or(status, |own| own.status).into());
-        put("healthStatus", "UNKNOWN".into());
+        put("healthStatus", own.map_or("UNKNOWN", |own| own.health).into());
         put("cpu", "0".into());
         put("networkInterfaces", json!([]));
         if task.times.started.is_some() {

@@ -140,6 +140,46 @@ async fn an_init_container_that_fails_ends_the_task_before_the_main_one_starts()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_container_can_wait_for_the_health_of_another_one() {
+    let world = Containers::start().await;
+    let serve = with_fields(
+        script("serve", "echo ci > /tmp/ready; while :; do sleep 1; done"),
+        json!({
+            "essential": false, "user": "1000",
+            "healthCheck": {
+                "command": ["CMD-SHELL", "[ $(id -u) = 1000 ] && [ -s /tmp/ready ]"],
+                "interval": 5, "retries": 1,
+            },
+        }),
+    );
+    let ill = with_fields(
+        script("ill", "while :; do sleep 1; done"),
+        json!({
+            "essential": false,
+            "healthCheck": {"command": ["CMD", "/bin/cat", "/nope"], "interval": 5, "retries": 1},
+        }),
+    );
+    let main = with_fields(
+        script("main", "while :; do sleep 1; done"),
+        json!({"dependsOn": [{"containerName": "serve", "condition": "HEALTHY"}]}),
+    );
+    let arn = world.run(&[], json!([main, serve, ill])).await;
+    let mut before = world.client.describe(&arn).await;
+    while container(&before, "serve")["healthStatus"] == "UNKNOWN" {
+        assert_eq!(container(&before, "main")["lastStatus"], "PENDING");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        before = world.client.describe(&arn).await;
+    }
+    assert_eq!(container(&before, "serve")["healthStatus"], "HEALTHY");
+    world.double.wait_for(&arn, "RUNNING").await;
+    let mut after = world.client.describe(&arn).await;
+    while container(&after, "ill")["healthStatus"] == "UNKNOWN" {
+        after = world.client.describe(&arn).await;
+    }
+    assert_eq!(container(&after, "ill")["healthStatus"], "UNHEALTHY");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_the_end_of_an_essential_container_ends_the_task() {
     let world = Containers::start().await;
     let aside = with_fields(script("aside", "exit 9"), json!({"essential": false}));

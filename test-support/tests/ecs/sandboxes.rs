@@ -92,7 +92,7 @@ async fn a_public_address_leads_to_the_containers_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_a_container_outlives_a_stop() {
     let world = Containers::start().await;
-    let polite = script("polite", "trap 'exit 8' TERM; while :; do sleep 0.1; done");
+    let polite = script("polite", "trap 'exit 8' TERM; echo ready; while :; do sleep 0.1; done");
     // The first process of a pid namespace ignores TERM unless it asks for it.
     let stubborn = with_fields(
         script("stubborn", "sleep 1000 & exec sleep 1000"),
@@ -103,6 +103,9 @@ async fn nothing_of_a_container_outlives_a_stop() {
     let pids = pids(&view);
     assert!(pids.len() == 2 && pids.iter().all(|pid| alive(*pid)), "{view:?}");
     assert_eq!(view.pid, Some(pids[0]));
+    while world.double.container_log(&arn, "polite").is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     world.client.stop(&arn).await;
     let task = world.stopped(&arn).await;
     assert_eq!(pids.into_iter().find(|pid| alive(*pid)), None);

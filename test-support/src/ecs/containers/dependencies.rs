@@ -30,10 +30,10 @@ impl Dependency {
     /// With the other container in this phase.
     ///
     /// As the ECS agent decides (`agent/engine/dependencygraph`): START also holds for one that has
-    /// ended, and an end that cannot satisfy a condition is final. HEALTHY never holds, because
-    /// there are no health checks here.
+    /// ended, and an end that cannot satisfy a condition is final.
     pub(super) fn outlook(&self, other: &Phase) -> Outlook {
         match (self.condition.as_str(), other) {
+            ("HEALTHY", Phase::Running { health, .. }) if health.is_healthy() => Outlook::Ready,
             ("START", Phase::Running { started: true, .. } | Phase::Stopped { .. })
             | ("COMPLETE", Phase::Stopped { code: Some(_), .. })
             | ("SUCCESS", Phase::Stopped { code: Some(0), .. }) => Outlook::Ready,

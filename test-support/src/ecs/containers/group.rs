@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::dependencies::Outlook;
+use super::health::Health;
 use super::phase::{Phase, Standing};
 use super::plan::ContainerPlan;
 use crate::container::{Container, Sandbox};
@@ -85,6 +86,13 @@ impl Group {
     pub(in crate::ecs) fn step(&self) -> Step {
         let mut state = self.state();
         state.look();
+        for (plan, phase) in self.plans.iter().zip(&mut state.phases) {
+            if let (Some(check), Phase::Running { container, started: true, health }) =
+                (&plan.health_check, phase)
+            {
+                health.look(check, container);
+            }
+        }
         if let Some(end) = self.end(&state) {
             return Step::Over(end);
         }
@@ -110,7 +118,10 @@ impl Group {
     fn start(&self, index: usize, state: &mut State) {
         let State { sandbox: Some(sandbox), phases, closed: false } = state else { return };
         phases[index] = match Container::start(sandbox, &self.spec(&self.plans[index])) {
-            Ok(container) => Phase::Running { container, started: false },
+            Ok(container) => {
+                let health = Health::new(self.plans[index].health_check.as_ref());
+                Phase::Running { container: Box::new(container), started: false, health }
+            }
             Err(error) => Phase::not_started(&error.to_string()),
         };
     }
@@ -160,7 +171,7 @@ impl State {
     /// Takes note of what has started and what has ended.
     pub(super) fn look(&mut self) {
         for phase in &mut self.phases {
-            if let Phase::Running { container, started } = phase {
+            if let Phase::Running { container, started, .. } = phase {
                 *started = *started || container.is_started();
                 if let Some(ended) = container.ended() {
                     *phase = Phase::after(ended);

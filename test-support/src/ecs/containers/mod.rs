@@ -3,6 +3,7 @@
 mod dependencies;
 mod files;
 mod group;
+mod health;
 mod phase;
 mod plan;
 mod stop;

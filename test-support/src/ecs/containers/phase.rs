@@ -1,12 +1,13 @@
 //! How far a container is.
 
+use super::health::Health;
 use crate::container::{Container, Ended};
 
 /// How far a container is.
 #[derive(Debug)]
 pub(super) enum Phase {
     Waiting,
-    Running { container: Container, started: bool },
+    Running { container: Box<Container>, started: bool, health: Health },
     Stopped { code: Option<i32>, reason: Option<String> },
 }
 
@@ -15,6 +16,8 @@ pub(super) enum Phase {
 pub(in crate::ecs) struct Standing {
     /// `lastStatus`.
     pub(in crate::ecs) status: &'static str,
+    /// `healthStatus`.
+    pub(in crate::ecs) health: &'static str,
     pub(in crate::ecs) pid: Option<u32>,
     pub(in crate::ecs) code: Option<i32>,
     pub(in crate::ecs) reason: Option<String>,
@@ -38,11 +41,13 @@ impl Phase {
     }
 
     pub(super) fn standing(&self) -> Standing {
-        let standing = |status| Standing { status, pid: None, code: None, reason: None };
+        let standing =
+            |status| Standing { status, health: "UNKNOWN", pid: None, code: None, reason: None };
         match self {
             Self::Waiting | Self::Running { started: false, .. } => standing("PENDING"),
-            Self::Running { container, .. } => {
-                Standing { pid: container.pid(), ..standing("RUNNING") }
+            Self::Running { container, health, .. } => {
+                let health = health.status();
+                Standing { health, pid: container.pid(), ..standing("RUNNING") }
             }
             Self::Stopped { code, reason } => {
                 Standing { code: *code, reason: reason.clone(), ..standing("STOPPED") }

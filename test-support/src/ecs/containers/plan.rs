@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::dependencies::Dependency;
+use super::health::HealthCheck;
 use crate::container::ImageRoot;
 use crate::ecs::request::{list, text, texts};
 
@@ -18,6 +19,7 @@ pub(in crate::ecs) struct ContainerPlan {
     pub(super) tree: Option<ImageRoot>,
     pub(super) essential: bool,
     pub(super) dependencies: Vec<Dependency>,
+    pub(super) health_check: Option<HealthCheck>,
     pub(super) stop_timeout: Option<Duration>,
     /// The entry point and the command.
     pub(super) words: Vec<String>,
@@ -87,6 +89,7 @@ fn plan(
         tree: known.cloned(),
         essential: container["essential"] != false,
         dependencies: list(container, "dependsOn").iter().map(Dependency::read).collect(),
+        health_check: HealthCheck::read(container),
         stop_timeout: container["stopTimeout"].as_u64().map(Duration::from_secs),
         read_only_root: container["readonlyRootFilesystem"] == true,
         mounts: list(container, "mountPoints").iter().map(mount).collect(),
