@@ -18,6 +18,7 @@ use crate::aws::{self, Whereabouts};
 use crate::cluster::Cluster;
 use crate::config::{ClusterAccess, EksConfig};
 use crate::profile::Profiles;
+use crate::proxy;
 use crate::token::Tokens;
 
 const OP: &str = "set up the cluster";
@@ -75,17 +76,15 @@ async fn of_eks(place: &Whereabouts) -> Result<Config> {
         Error::new(ErrorKind::Unexpected, OP, "what EKS says of the cluster makes no sense")
             .source(error)
     })?;
-    Config::from_custom_kubeconfig(described, &KubeConfigOptions::default()).await.map_err(
-        |error| {
-            Error::new(
-                ErrorKind::Unexpected,
-                OP,
-                "the address or certificate that EKS names for the cluster cannot be used",
-            )
-            .with("server", &place.server)
-            .source(error)
-        },
-    )
+    proxy::load(described, &KubeConfigOptions::default()).await.map_err(|error| {
+        Error::new(
+            ErrorKind::Unexpected,
+            OP,
+            "the address or certificate that EKS names for the cluster cannot be used",
+        )
+        .with("server", &place.server)
+        .source(error)
+    })
 }
 
 async fn of_file(path: Option<&Path>, context: Option<&str>) -> Result<Config> {
@@ -105,7 +104,7 @@ async fn of_file(path: Option<&Path>, context: Option<&str>) -> Result<Config> {
         context: context.map(ToOwned::to_owned),
         ..KubeConfigOptions::default()
     };
-    Config::from_custom_kubeconfig(file.map_err(wrong)?, &options).await.map_err(wrong)
+    proxy::load(file.map_err(wrong)?, &options).await.map_err(wrong)
 }
 
 fn of_pod() -> Result<Config> {
@@ -122,9 +121,7 @@ fn of_pod() -> Result<Config> {
 /// what the launcher bears.
 fn client(access: &Config, tokens: Option<Tokens>, config: &EksConfig) -> Result<kube::Client> {
     if let Some(proxy) = &access.proxy_url {
-        return Err(Error::new(ErrorKind::Unsupported, OP, "the kubeconfig names a proxy")
-            .with("proxy", proxy.to_string())
-            .hint("reach the cluster without one, or name the EKS cluster instead"));
+        return Err(proxy::refusal(OP, proxy));
     }
     // Such an authority trusts nobody, which would look like a cluster that is not to be trusted.
     if access.root_cert.as_ref().is_some_and(Vec::is_empty) {

@@ -24,6 +24,7 @@ mod names;
 mod pending;
 mod pod;
 mod profile;
+mod proxy;
 mod quantity;
 mod reach;
 mod size;

@@ -4,7 +4,8 @@ use std::fs;
 
 use fargate_test_support::eks::{EksDouble, Fault, Trouble};
 
-use crate::checks::{rewrite, tells};
+use crate::checks::{no_secret, rewrite, tells};
+use crate::eks_token;
 use crate::eks_ways::{calls, nothing_left, options, reached_by, set, use_template};
 use crate::harness::Host;
 
@@ -167,4 +168,44 @@ async fn a_cluster_that_nobody_answers_for_is_told() {
     let timeout = "[Fargate]\n  StartTimeout = \"3s\"\n[TaskMetadata]";
     rewrite(&host, "[TaskMetadata]", timeout);
     is_refused(&double, &host, &["cannot be reached", "check the cluster's address"]).await;
+}
+
+/// A proxy for the way out of the network, with its password.
+fn behind_a_proxy(host: &mut Host) {
+    for name in ["HTTPS_PROXY", "https_proxy"] {
+        let proxy = "http://user:hunter2@127.0.0.1:9".to_owned();
+        host.environment.push((name.to_owned(), proxy));
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_of_the_environment_is_not_for_the_cluster() {
+    for by_name in [false, true] {
+        let (double, mut host) = reached_by("exec").await;
+        if by_name {
+            host = eks_token::by_name(&double);
+            set(&host, "Connect = \"exec\"");
+        }
+        behind_a_proxy(&mut host);
+        let job = host.job();
+        for ended in
+            [job.prepare().await, job.script("true", "build_script").await, job.cleanup().await]
+        {
+            no_secret(&ended.ok());
+        }
+        nothing_left(&double, &host).await;
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_of_the_kubeconfig_is_refused_without_its_password() {
+    let (double, mut host) = reached_by("exec").await;
+    behind_a_proxy(&mut host);
+    let proxied = "{server: \"http://127.0.0.1:9\", \
+                   proxy-url: \"http://user:hunter2@proxy.example.com:3128\"}";
+    let file = host.directory.path().join("proxied");
+    fs::write(&file, kubeconfig(proxied, "{token: x}", "test")).unwrap();
+    set(&host, &format!("Kubeconfig = {:?}", file.display().to_string()));
+    let words = ["the kubeconfig names a proxy", "proxy: proxy.example.com:3128"];
+    is_refused(&double, &host, &words).await;
 }

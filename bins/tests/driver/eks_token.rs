@@ -8,7 +8,7 @@ use crate::harness::{Host, eventually};
 use crate::jobs::whole_job;
 
 /// A host that knows the double's cluster by its name, as an EKS cluster of an AWS account.
-fn by_name(double: &EksDouble) -> Host {
+pub(crate) fn by_name(double: &EksDouble) -> Host {
     let mut host = Host::eks(double);
     let kubeconfig = format!("Kubeconfig = {:?}", double.kubeconfig());
     let options = double.options();
