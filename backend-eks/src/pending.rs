@@ -1,8 +1,11 @@
 //! A pod that does not run yet: what it waits for, and whether that can come to pass.
 
+mod registry;
+
 use fargate_core::{StopCause, Stopped};
 use k8s_openapi::api::core::v1::{ContainerStateWaiting, ContainerStatus, Pod, PodStatus};
 
+use self::registry::Answer;
 use crate::status::{containers, every_container};
 
 /// What the cluster warns of: the reason and message of an event.
@@ -169,13 +172,17 @@ fn no_start(
     let reason = state.reason.as_deref()?;
     let remarked = registry_said(container, remarks).filter(|_| is_bare(state));
     let message = remarked.or(state.message.as_deref()).unwrap_or_default();
+    let answer = Answer::new(message, &container.image);
     let (cause, hint) = match reason {
-        "InvalidImageName" | "ErrImageNeverPull" | "ImageInspectError" => {
-            (StopCause::Image, image_hint(message))
-        }
+        "ErrImageNeverPull" => (
+            StopCause::Image,
+            "the pull policy Never takes images that the machine has, and a Fargate machine has \
+             none: choose another",
+        ),
+        "InvalidImageName" | "ImageInspectError" => (StopCause::Image, answer.hint()),
         // The kubelet tries again and again; what the registry says for good stays so.
-        "ErrImagePull" if is_final(message) => (StopCause::Image, image_hint(message)),
-        "ImagePullBackOff" if !is_passing(message) => (StopCause::Image, image_hint(message)),
+        "ErrImagePull" if answer.is_final() => (StopCause::Image, answer.hint()),
+        "ImagePullBackOff" if !answer.is_passing() => (StopCause::Image, answer.hint()),
         "CreateContainerConfigError" => (
             StopCause::FailedToStart,
             "create the Secret or ConfigMap the pod template names, or correct it",
@@ -200,78 +207,6 @@ fn no_start(
             .fact("image", container.image.as_str())
             .hint(hint),
     )
-}
-
-/// Whether a registry has said no for good.
-fn is_final(message: &str) -> bool {
-    let text = message.to_ascii_lowercase();
-    !is_passing(message)
-        && [
-            "not found",
-            "manifest unknown",
-            "no such",
-            "does not exist",
-            "denied",
-            "unauthorized",
-            "authorization failed",
-            "no basic auth",
-            "403 forbidden",
-            "invalid reference",
-            "no match for platform",
-            "no space left",
-        ]
-        .iter()
-        .any(|part| text.contains(part))
-}
-
-/// Whether the trouble may be over at the next attempt.
-fn is_passing(message: &str) -> bool {
-    let text = message.to_ascii_lowercase();
-    [
-        "timeout",
-        "timed out",
-        "deadline exceeded",
-        "connection re",
-        "temporary failure",
-        "eof",
-        "toomanyrequests",
-        "too many requests",
-        "500 internal",
-        "502 bad",
-        "503 service",
-        "504 gateway",
-        "qps exceeded",
-    ]
-    .iter()
-    .any(|part| text.contains(part))
-}
-
-fn image_hint(message: &str) -> &'static str {
-    let text = message.to_ascii_lowercase();
-    let says = |part: &str| text.contains(part);
-    if says("pull access denied") {
-        // Registries do not tell strangers what is there.
-        "check the image name, and let the Fargate profile's pod execution role pull from ECR, or \
-         name the registry's secret in ImagePullSecrets"
-    } else if says("not found")
-        || says("manifest unknown")
-        || says("no such")
-        || says("does not exist")
-    {
-        "check the image name and tag"
-    } else if says("denied") || says("unauthorized") || says("auth") || says("forbidden") {
-        "let the Fargate profile's pod execution role pull from ECR, or name the registry's \
-         secret in ImagePullSecrets"
-    } else if says("platform") || says("architecture") {
-        "build the image for x86-64: Fargate pods have no other"
-    } else if says("no space left") {
-        "raise EphemeralStorage: the image does not fit"
-    } else if says("invalid") || says("couldn't parse") {
-        "correct the image name"
-    } else {
-        "check the image name, the right to pull, and the route to the registry (NAT gateway or \
-         VPC endpoints for ecr.api, ecr.dkr and s3)"
-    }
 }
 
 #[cfg(test)]

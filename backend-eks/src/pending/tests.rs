@@ -69,6 +69,15 @@ fn what_waiting_cannot_mend_is_an_end() {
             C::Image,
             "ImagePullSecrets",
         ),
+        (
+            waiting_for(
+                "ErrImageNeverPull",
+                "Container image \"i\" is not present with pull \
+                         policy of Never",
+            ),
+            C::Image,
+            "another",
+        ),
         (waiting_for("InvalidImageName", "invalid reference format"), C::Image, "correct"),
         (
             waiting_for("CreateContainerConfigError", "secret \"x\" not found"),
@@ -167,4 +176,13 @@ fn an_init_container_that_cannot_start_is_an_end_too() {
     });
     let stopped = hopeless(&pod(&status), &[]).expect("an end");
     assert!(stopped.reason.contains("tools"), "{}", stopped.reason);
+}
+
+#[test]
+fn an_images_own_name_is_no_answer_of_its_registry() {
+    let mut containers = own(&json!({"waiting": {
+        "reason": "ErrImagePull", "message": "registry/geofence:1: not found"}}));
+    containers[0]["image"] = "registry/geofence:1".into();
+    let stopped = hopeless(&scheduled(&containers), &[]).expect("an end");
+    assert!(stopped.hint.as_deref().unwrap_or("").contains("name and tag"), "{stopped:?}");
 }
