@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
-use fargate_backend_ecs::{AssumeRole, CapacityProvider, EcsConfig, EcsLauncher};
-use fargate_core::{Pace, Result, TaskLauncher, async_trait};
+use fargate_backend_ecs::{AgentSetup, AssumeRole, CapacityProvider, EcsConfig, EcsLauncher};
+use fargate_core::{Error, ErrorKind, Pace, Result, TaskLauncher, async_trait};
 
 use super::contradiction;
 use super::joined::Tasks;
 use crate::config::{Settings, keys};
+use crate::driver::metadata_directory;
 
 /// What prepare is about to do.
-pub(super) fn describe(settings: &Settings) -> String {
+pub(super) fn describe(settings: &Settings, image: Option<&str>) -> String {
     let text = |key| settings.text(key).unwrap_or("?");
+    let image = image.map(|image| format!(" with image {image}")).unwrap_or_default();
     format!(
-        "Starting task {} in ECS cluster {} ({})",
+        "Starting task {}{image} in ECS cluster {} ({})",
         text(keys::TASK_DEFINITION),
         text(keys::CLUSTER),
         text(keys::REGION)
@@ -74,8 +76,34 @@ pub(super) fn config(settings: &Settings) -> Result<EcsConfig> {
     if let Some(timeout) = settings.duration(keys::START_TIMEOUT) {
         config.launch_timeout = timeout;
     }
+    config.agent = agent(settings)?;
     config.check()?;
     Ok(config)
+}
+
+/// The agent that lets jobs run in images of their own.
+fn agent(settings: &Settings) -> Result<Option<AgentSetup>> {
+    let Some(image) = settings.text(keys::AGENT_IMAGE) else {
+        if settings.get(keys::ALLOWED_IMAGES).is_some() {
+            return Err(needs_agent());
+        }
+        return Ok(None);
+    };
+    let cache = metadata_directory(settings)?.join("definitions");
+    let mut agent = AgentSetup::new(image, cache);
+    if let Some(port) = settings.number(keys::AGENT_PORT).and_then(|port| u16::try_from(port).ok())
+    {
+        agent.port = port;
+    }
+    Ok(Some(agent))
+}
+
+fn needs_agent() -> Error {
+    let what = format!("{} is set, and {} is not", keys::ALLOWED_IMAGES, keys::AGENT_IMAGE);
+    Error::new(ErrorKind::InvalidConfig, "read the configuration", what).hint(
+        "set AgentImage: a job's own image has no way in without the agent; or leave \
+         AllowedImages out",
+    )
 }
 
 fn one_or_many(settings: &Settings, one: &str, many: &str) -> Result<Vec<String>> {

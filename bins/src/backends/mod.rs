@@ -39,10 +39,29 @@ pub fn check(settings: &Settings) -> Result<()> {
     open(settings)?.new_credential().map(drop)
 }
 
-/// Whether the backend can run a task in an image of the job's.
+/// The keys that say which image a job runs in.
+#[derive(Debug, Clone, Copy)]
+pub struct ImageKeys {
+    /// Patterns of what the job may choose.
+    pub allowed: &'static str,
+    /// The image for a job that chooses none; without this key it is the task definition's.
+    pub default: Option<&'static str>,
+}
+
+/// The keys of the backend, where it can run a task in an image of the job's.
 #[must_use]
-pub fn can_choose_images(settings: &Settings) -> bool {
-    settings.text(keys::BACKEND) == Some("eks")
+pub fn image_keys(settings: &Settings) -> Option<ImageKeys> {
+    match settings.text(keys::BACKEND) {
+        Some("local") => None,
+        Some("eks") => {
+            let default = Some(keys::EKS_DEFAULT_IMAGE);
+            Some(ImageKeys { allowed: keys::EKS_ALLOWED_IMAGES, default })
+        }
+        _ => {
+            settings.text(keys::AGENT_IMAGE)?;
+            Some(ImageKeys { allowed: keys::ALLOWED_IMAGES, default: None })
+        }
+    }
 }
 
 /// What prepare is about to do, in one line. `image` is what the task runs in, where that can be
@@ -52,7 +71,7 @@ pub fn describe(settings: &Settings, image: Option<&str>) -> String {
     match settings.text(keys::BACKEND) {
         Some("local") => "Starting a task on this machine".to_owned(),
         Some("eks") => eks::describe(settings, image.unwrap_or("?")),
-        _ => ecs::describe(settings),
+        _ => ecs::describe(settings, image),
     }
 }
 

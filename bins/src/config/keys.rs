@@ -88,6 +88,9 @@ keys! {
     SECURITY_GROUPS = "Fargate.SecurityGroups", Kind::Texts, None;
     TASK_DEFINITION = "Fargate.TaskDefinition", Kind::Text, None;
     ALLOWED_TASK_DEFINITIONS = "Fargate.AllowedTaskDefinitions", Kind::Texts, None;
+    AGENT_IMAGE = "Fargate.AgentImage", Kind::Text, None;
+    AGENT_PORT = "Fargate.AgentPort", Kind::Port, Some("2222");
+    ALLOWED_IMAGES = "Fargate.AllowedImages", Kind::Texts, None;
     ENABLE_PUBLIC_IP = "Fargate.EnablePublicIP", Kind::Flag, Some("false");
     USE_PUBLIC_IP = "Fargate.UsePublicIP", Kind::Flag, None;
     PLATFORM_VERSION = "Fargate.PlatformVersion", Kind::Text, None;

@@ -84,7 +84,7 @@ pub(super) fn start(cli: &Cli, moment: Moment) -> Result<Settings> {
 }
 
 /// The directory of the jobs' metadata.
-pub(super) fn metadata_directory(settings: &Settings) -> Result<PathBuf> {
+pub(crate) fn metadata_directory(settings: &Settings) -> Result<PathBuf> {
     if let Some(directory) = settings.path(keys::METADATA_DIRECTORY) {
         return Ok(directory);
     }

@@ -5,8 +5,8 @@ use fargate_core::{Error, ErrorKind, PullPolicy, Result, TaskImage};
 use super::image_name;
 use super::patterns::{Patterns, Star};
 use super::refusal::Refusal;
-use crate::backends;
-use crate::config::{Settings, keys};
+use crate::backends::{self, ImageKeys};
+use crate::config::Settings;
 use crate::environment::Lookup;
 use crate::gitlab::JobImage;
 
@@ -34,18 +34,19 @@ pub(super) struct Choice {
 /// The author's: an image that is not allowed, that is no image's name, or none where the operator
 /// has none either. Others: `InvalidConfig` for a malformed pattern or job response.
 pub(super) fn choose(settings: &Settings, get: Lookup<'_>) -> Result<Choice, Refusal> {
-    if !backends::can_choose_images(settings) {
-        return Ok(Choice::default());
-    }
-    let default = settings.text(keys::EKS_DEFAULT_IMAGE);
-    let Some(allowed) = allowed(settings)? else {
+    let Some(keys) = backends::image_keys(settings) else { return Ok(Choice::default()) };
+    let default = keys.default.and_then(|key| settings.text(key));
+    let Some(allowed) = Patterns::read(settings, keys.allowed, Star::OnePart)? else {
         // Whatever form it has, it is not used.
         let asked = JobImage::from_env(get).ok().flatten();
-        return Ok(operators(default.unwrap_or_default(), asked.as_ref()));
+        return Ok(operators(default, asked.as_ref(), keys));
     };
     let Some(asked) = JobImage::from_env(get)? else {
-        let none = || Refusal::Author(none_at_all());
-        return default.map(|default| operators(default, None)).ok_or_else(none);
+        // Without a key for it, the task definition has one.
+        if default.is_none() && keys.default.is_some() {
+            return Err(Refusal::Author(none_at_all()));
+        }
+        return Ok(operators(default, None, keys));
     };
     if let Some(why) = image_name::why_not(&asked.name) {
         return Err(Refusal::Author(no_name(&asked, why)));
@@ -62,24 +63,23 @@ pub(super) fn choose(settings: &Settings, get: Lookup<'_>) -> Result<Choice, Ref
 /// # Errors
 /// `InvalidConfig` for a malformed one.
 pub(super) fn check(settings: &Settings) -> Result<()> {
-    allowed(settings).map(drop)
-}
-
-fn allowed(settings: &Settings) -> Result<Option<Patterns>> {
-    Patterns::read(settings, keys::EKS_ALLOWED_IMAGES, Star::OnePart)
+    let Some(keys) = backends::image_keys(settings) else { return Ok(()) };
+    Patterns::read(settings, keys.allowed, Star::OnePart).map(drop)
 }
 
 /// The operator's image, and that the job's is not used if that makes a difference.
-fn operators(default: &str, asked: Option<&JobImage>) -> Choice {
-    let differs = |asked: &&JobImage| asked.name != default || !asked.entrypoint.is_empty();
+fn operators(default: Option<&str>, asked: Option<&JobImage>, keys: ImageKeys) -> Choice {
+    let differs =
+        |asked: &&JobImage| default != Some(asked.name.as_str()) || !asked.entrypoint.is_empty();
     let note = asked.filter(differs).map(|asked| {
         format!(
-            "The job's image {} is not used: {} is not set; the pod runs {default}",
+            "The job's image {} is not used: {} is not set; the job runs in {}",
             asked.shown,
-            keys::EKS_ALLOWED_IMAGES
+            keys.allowed,
+            default.unwrap_or("the task definition's image")
         )
     });
-    Choice { image: None, shown: Some(default.to_owned()), note }
+    Choice { image: None, shown: default.map(ToOwned::to_owned), note }
 }
 
 /// The job's image with its entry point and pull policy.

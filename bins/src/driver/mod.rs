@@ -17,7 +17,7 @@ mod task_definition;
 
 pub(crate) use self::cli::TryArgs;
 pub use self::cli::{Cli, Command, Stage, compatible};
-pub(crate) use self::context::local_directory;
+pub(crate) use self::context::{local_directory, metadata_directory};
 pub(crate) use self::job_log::{say, say_error, seconds};
 pub use self::run::run;
 pub(crate) use self::signals::cancelled_by_signal;

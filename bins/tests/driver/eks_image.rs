@@ -20,21 +20,6 @@ fn host_that_allows(double: &EksDouble, patterns: &[&str]) -> Host {
     host
 }
 
-/// Puts a field into what GitLab says of a job.
-fn respond(job: &Job<'_>, field: &str, value: Value) {
-    let file = job.directory.path().join("response.json");
-    let mut response: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
-    response[field] = value;
-    fs::write(file, response.to_string()).unwrap();
-}
-
-/// A job that says this after `image:`.
-fn job_with(host: &Host, image: Value) -> Job<'_> {
-    let job = host.job();
-    respond(&job, "image", image);
-    job
-}
-
 /// The container of the newest pod.
 fn container(double: &EksDouble) -> Value {
     let pod = double.pods().pop().expect("a pod");
@@ -54,7 +39,7 @@ async fn an_allowed_image_is_what_the_jobs_pod_runs() {
     let host = host_that_allows(&double, &["alpine:*", "registry.example.com/**"]);
     let image = json!({"name": "registry.example.com/group/rust:1.80",
         "entrypoint": ["/init", "--", "$(HOME)"], "pull_policy": ["always", "if-not-present"]});
-    let job = job_with(&host, image);
+    let job = host.job_with_image(image);
     let prepared = job.prepare().await.ok();
     prepared.says("Starting a pod of registry.example.com/group/rust:1.80 in namespace ci");
     let container = container(&double);
@@ -74,7 +59,7 @@ async fn digests_ports_and_the_default_image_are_allowed_images_too() {
     let double = EksDouble::start(EksOptions::default()).await;
     let host = host_that_allows(&double, &["r.example.com:5000/*", "alpine@*"]);
     for name in ["r.example.com:5000/a:1", &format!("alpine@{DIGEST}"), DEFAULT] {
-        let job = job_with(&host, json!({"name": name, "entrypoint": [""]}));
+        let job = host.job_with_image(json!({"name": name, "entrypoint": [""]}));
         job.prepare().await.ok().says(&format!("Starting a pod of {name} in"));
         let container = container(&double);
         assert_eq!(container["image"], name);
@@ -88,7 +73,7 @@ async fn a_job_without_an_image_runs_in_the_default_image() {
     let double = EksDouble::start(EksOptions::default()).await;
     let host = host_that_allows(&double, &["alpine:*"]);
     for none in [json!(null), json!({"name": ""})] {
-        let job = job_with(&host, none);
+        let job = host.job_with_image(none);
         job.prepare().await.ok().says(&format!("Starting a pod of {DEFAULT} in"));
         assert_eq!(container(&double)["image"], DEFAULT);
         job.cleanup().await.ok();
@@ -104,7 +89,7 @@ async fn a_job_without_an_image_needs_a_default_image() {
     let refused = job.prepare().await.failed_as(BUILD_FAILURE);
     refused.says("the job names no image").says("fix: ").says("DefaultImage");
     nothing_happened(&double, &host, &job).await;
-    let job = job_with(&host, json!({"name": "alpine:3"}));
+    let job = host.job_with_image(json!({"name": "alpine:3"}));
     job.config().await.ok();
     job.prepare().await.ok();
     assert_eq!(container(&double)["image"], "alpine:3");
@@ -117,7 +102,7 @@ async fn an_image_that_is_not_allowed_creates_no_pod() {
     let double = EksDouble::start(EksOptions::default()).await;
     let host = host_that_allows(&double, &["alpine:*", "r.example.com/*"]);
     for name in ["alpine", "evil/alpine:3", "r.example.com/a/b", "r.example.com.evil.org/a"] {
-        let job = job_with(&host, json!({ "name": name }));
+        let job = host.job_with_image(json!({ "name": name }));
         let refused = job.prepare().await.failed_as(BUILD_FAILURE);
         let refused = refused.says(&format!("the image {name}, which is not allowed"));
         refused.says(&format!("alpine:*, r.example.com/*, {DEFAULT}")).says("AllowedImages");
@@ -129,17 +114,17 @@ async fn an_image_that_is_not_allowed_creates_no_pod() {
 async fn without_allowed_images_the_job_is_told_that_its_image_is_not_used() {
     let double = EksDouble::start(EksOptions::default()).await;
     let host = Host::eks(&double);
-    let job = job_with(&host, json!({"name": "alpine:3", "entrypoint": ["/x"]}));
+    let job = host.job_with_image(json!({"name": "alpine:3", "entrypoint": ["/x"]}));
     let prepared = job.prepare().await.ok();
     let line = format!(
-        "The job's image alpine:3 is not used: EKS.AllowedImages is not set; the pod runs {DEFAULT}\n"
+        "The job's image alpine:3 is not used: EKS.AllowedImages is not set; the job runs in {DEFAULT}\n"
     );
     assert_eq!(prepared.stderr.matches(&line).count(), 1, "{}", prepared.stderr);
     assert_eq!(container(&double)["image"], DEFAULT);
     assert_eq!(container(&double).get("command"), None);
     job.cleanup().await.ok();
     for nothing_to_say in [json!({ "name": DEFAULT }), json!({"name": 7})] {
-        let job = job_with(&host, nothing_to_say);
+        let job = host.job_with_image(nothing_to_say);
         let prepared = job.prepare().await.ok();
         assert!(!prepared.stderr.contains("not used"), "{}", prepared.stderr);
         job.cleanup().await.ok();
@@ -162,7 +147,7 @@ async fn what_is_no_images_name_is_the_authors_error() {
         (json!({"name": "a", "entrypoint": ["", "x"]}), ["entrypoint", "empty"]),
         (json!({"name": "a", "entrypoint": ["x".repeat(100_000)]}), ["entrypoint", "64 KiB"]),
     ] {
-        let job = job_with(&host, image);
+        let job = host.job_with_image(image);
         let refused = job.prepare().await.failed_as(BUILD_FAILURE);
         let refused = refused.says(words[0]).says(words[1]).says("fix: ");
         assert!(refused.stderr.len() < 1000, "{}", refused.stderr);
@@ -175,7 +160,7 @@ async fn an_image_of_another_form_is_an_error_where_it_would_be_used() {
     let double = EksDouble::start(EksOptions::default()).await;
     let host = host_that_allows(&double, &["**"]);
     for odd in [json!("hunter2"), json!({"name": 7}), json!({"name": "a", "entrypoint": "b"})] {
-        let job = job_with(&host, odd);
+        let job = host.job_with_image(odd);
         let ended = job.prepare().await;
         tells(&ended, &["read the job response", "image"]);
         nothing_happened(&double, &host, &job).await;
@@ -193,15 +178,15 @@ async fn variables_in_the_name_are_expanded_and_masked_ones_never_shown() {
         {"key": "GROUP", "value": "tools"},
         {"key": "TAG", "value": "hunter2", "masked": true},
     ]);
-    let job = job_with(&host, json!({"name": "$CI_REGISTRY_IMAGE:${TAG}"}));
-    respond(&job, "variables", variables.clone());
+    let job = host.job_with_image(json!({"name": "$CI_REGISTRY_IMAGE:${TAG}"}));
+    job.respond("variables", variables.clone());
     let prepared = job.prepare().await.ok();
     let prepared = prepared.says("Starting a pod of registry.example.com/tools/app:[MASKED] in");
     assert_eq!(container(&double)["image"], "registry.example.com/tools/app:hunter2");
     job.cleanup().await.ok();
 
-    let job = job_with(&host, json!({"name": "docker.io/$TAG"}));
-    respond(&job, "variables", variables);
+    let job = host.job_with_image(json!({"name": "docker.io/$TAG"}));
+    job.respond("variables", variables);
     let refused = job.prepare().await.failed_as(BUILD_FAILURE).says("docker.io/[MASKED]");
     let written = fs::read_to_string(log).unwrap();
     assert!(written.contains("docker.io/[MASKED]"), "{written}");
@@ -214,7 +199,7 @@ async fn variables_in_the_name_are_expanded_and_masked_ones_never_shown() {
 async fn a_variable_names_the_image_only_for_a_runner_without_a_job_response() {
     let double = EksDouble::start(EksOptions::default()).await;
     let host = host_that_allows(&double, &["alpine:*"]);
-    let mut job = job_with(&host, json!({"name": "alpine:of-the-response"}));
+    let mut job = host.job_with_image(json!({"name": "alpine:of-the-response"}));
     job.variable("CI_JOB_IMAGE", "alpine:of-a-variable");
     job.prepare().await.ok();
     assert_eq!(container(&double)["image"], "alpine:of-the-response");
@@ -235,7 +220,7 @@ async fn after_a_killed_prepare_the_next_one_runs_the_same_image() {
     for created in [false, true] {
         let double = EksDouble::start(slow.clone()).await;
         let host = host_that_allows(&double, &["alpine:*"]);
-        let job = job_with(&host, json!({"name": "alpine:1", "entrypoint": ["/first"]}));
+        let job = host.job_with_image(json!({"name": "alpine:1", "entrypoint": ["/first"]}));
         if !created {
             let late = Trouble::Delay(Duration::from_secs(30));
             double.inject(Fault::new("create", "pods", late));
@@ -249,7 +234,7 @@ async fn after_a_killed_prepare_the_next_one_runs_the_same_image() {
         assert_eq!(double.pods().len(), usize::from(created));
 
         // What is recorded counts: launching the key again is the same request.
-        respond(&job, "image", json!({"name": "alpine:2"}));
+        job.respond("image", json!({"name": "alpine:2"}));
         job.prepare().await.ok();
         assert_eq!(double.pods().len(), 1, "one pod, not two");
         let container = container(&double);
@@ -267,7 +252,7 @@ async fn a_broken_pattern_is_the_operators_error() {
     let double = EksDouble::start(EksOptions::default()).await;
     for (pattern, word) in [("[", "no pattern"), ("r.example.com/**:1", "stands alone")] {
         let host = host_that_allows(&double, &["alpine", pattern]);
-        let job = job_with(&host, json!({"name": "alpine"}));
+        let job = host.job_with_image(json!({"name": "alpine"}));
         let ended = job.prepare().await.failed_as(SYSTEM_FAILURE);
         ended.says("EKS.AllowedImages").says(pattern).says(word);
         nothing_happened(&double, &host, &job).await;

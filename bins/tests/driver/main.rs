@@ -6,6 +6,7 @@ mod checks;
 mod command_line;
 mod configurations;
 mod crashes;
+mod ecs_image;
 mod eks;
 mod eks_api;
 mod eks_denied;

@@ -1,7 +1,7 @@
 use serde_json::{Value as Json, json};
 
 use super::*;
-use crate::config::{Origin, Value};
+use crate::config::{Origin, Value, keys};
 
 const DEFAULT: &str = "registry.example.com/ci:7";
 
@@ -48,7 +48,7 @@ fn without_a_rule_the_jobs_image_is_not_used_and_the_author_is_told() {
     assert_eq!(
         choice.note.as_deref(),
         Some(
-            "The job's image alpine:3 is not used: EKS.AllowedImages is not set; the pod runs \
+            "The job's image alpine:3 is not used: EKS.AllowedImages is not set; the job runs in \
              registry.example.com/ci:7"
         )
     );
