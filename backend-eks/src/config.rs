@@ -199,6 +199,10 @@ pub struct EksPace {
     /// seconds. When this and [`api_timeout`](Self::api_timeout) have passed without an end, the
     /// connection is taken for dead.
     pub watch_timeout: Duration,
+    /// How long an image that cannot be pulled may go without a reason before the pod counts as
+    /// stopped. Before Kubernetes 1.32 it is in an event alone, which may be late or not the
+    /// driver's to read, and the kubelet tries again by itself.
+    pub explanation_patience: Duration,
     /// How long a launch bears an API that cannot be reached at all.
     pub api_patience: Duration,
     /// How long a WebSocket to a pod is asked for while the API is in trouble.
@@ -224,6 +228,8 @@ impl Default for EksPace {
             api_timeout: Duration::from_secs(10),
             // A network path that is dead without a word would otherwise cost minutes.
             watch_timeout: Duration::from_secs(60),
+            // Time for the kubelet to try twice more, 10 and 30 seconds after the first failure.
+            explanation_patience: Duration::from_secs(60),
             api_patience: Duration::from_secs(60),
             connect_patience: Duration::from_secs(30),
             keepalive: Duration::from_secs(15),

@@ -31,7 +31,8 @@ use crate::{access, adopt, pod, stop, stopped_keys, template};
 ///   [`ErrorKind::ConnectionLost`], whatever came last. For an EKS cluster by name a Fargate
 ///   profile that takes the pod is looked for first, where EKS lets it be.
 /// - [`status`](TaskLauncher::status): one GET. A pod that waiting cannot bring up (no such image,
-///   not supported on Fargate, …) is `Stopped` with the reason, although it still exists.
+///   not supported on Fargate, …) is `Stopped` with the reason, although it still exists. Where
+///   the reason of an image that cannot be pulled is in an event alone, only `watch` tells.
 /// - [`watch`](TaskLauncher::watch): a watch of the pod and one of its warning events. It goes on
 ///   where it was after a cut, and begins anew where the cluster has forgotten that place. Without
 ///   the right to events they are left out; without the right to watch, the pod is asked for.

@@ -15,6 +15,20 @@ pub(crate) struct Remark {
     pub(crate) message: String,
 }
 
+/// What is known of a pod besides its own state.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Told<'a> {
+    /// What the cluster has remarked on it, the latest last.
+    pub(crate) remarks: &'a [Remark],
+    /// Whether that is all there will be.
+    pub(crate) all: bool,
+}
+
+impl Told<'_> {
+    /// Nothing yet.
+    pub(crate) const NOTHING: Self = Self { remarks: &[], all: false };
+}
+
 /// What the pod waits for, in the cluster's words.
 pub(crate) fn detail(pod: &Pod) -> String {
     let status = pod.status.clone().unwrap_or_default();
@@ -37,24 +51,24 @@ pub(crate) fn detail(pod: &Pod) -> String {
     }
 }
 
-/// The end of a pod that cannot come up by waiting. Some reasons are in `remarks` alone.
-pub(crate) fn hopeless(pod: &Pod, remarks: &[Remark]) -> Option<Stopped> {
+/// The end of a pod that cannot come up by waiting. Some reasons are in the remarks alone.
+pub(crate) fn hopeless(pod: &Pod, told: Told<'_>) -> Option<Stopped> {
     let status = pod.status.as_ref()?;
     if !is_scheduled(status) {
-        let remarked = remarks.iter().rev().filter(|remark| remark.reason == "FailedScheduling");
+        let remarked =
+            told.remarks.iter().rev().filter(|remark| remark.reason == "FailedScheduling");
         let remarked = remarked.map(|remark| remark.message.clone());
         let said = unscheduled(status);
         let for_good = said.iter().cloned().chain(remarked).find_map(|why| no_place(&why));
         return for_good.or_else(|| not_taken(pod, &said?));
     }
-    waiting(status).find_map(|(container, state)| no_start(container, state, remarks))
+    waiting(status).find_map(|(container, state)| no_start(container, state, told))
 }
 
-/// Whether a container waits for its image, and neither its state nor `remarks` say why.
+/// Whether waiting is in vain only if nobody will say why a container has no image.
 pub(crate) fn unexplained(pod: &Pod, remarks: &[Remark]) -> bool {
-    let Some(status) = &pod.status else { return false };
-    waiting(status)
-        .any(|(container, state)| is_bare(state) && registry_said(container, remarks).is_none())
+    let hopeless = |all| hopeless(pod, Told { remarks, all }).is_some();
+    hopeless(true) && !hopeless(false)
 }
 
 /// Whether the state tells of an image that is not there (yet), without the registry's answer:
@@ -167,10 +181,11 @@ fn waiting(status: &PodStatus) -> impl Iterator<Item = (&ContainerStatus, &Conta
 fn no_start(
     container: &ContainerStatus,
     state: &ContainerStateWaiting,
-    remarks: &[Remark],
+    told: Told<'_>,
 ) -> Option<Stopped> {
     let reason = state.reason.as_deref()?;
-    let remarked = registry_said(container, remarks).filter(|_| is_bare(state));
+    let remarked = registry_said(container, told.remarks).filter(|_| is_bare(state));
+    let unexplained = is_bare(state) && remarked.is_none() && !told.all;
     let message = remarked.or(state.message.as_deref()).unwrap_or_default();
     let answer = Answer::new(message, &container.image);
     let (cause, hint) = match reason {
@@ -182,7 +197,9 @@ fn no_start(
         "InvalidImageName" | "ImageInspectError" => (StopCause::Image, answer.hint()),
         // The kubelet tries again and again; what the registry says for good stays so.
         "ErrImagePull" if answer.is_final() => (StopCause::Image, answer.hint()),
-        "ImagePullBackOff" if !answer.is_passing() => (StopCause::Image, answer.hint()),
+        "ImagePullBackOff" if !unexplained && !answer.is_passing() => {
+            (StopCause::Image, answer.hint())
+        }
         "CreateContainerConfigError" => (
             StopCause::FailedToStart,
             "create the Secret or ConfigMap the pod template names, or correct it",

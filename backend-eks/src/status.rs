@@ -5,7 +5,7 @@ use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod, PodStatus
 
 use crate::call::GET;
 use crate::handle::EksTask;
-use crate::pending::Remark;
+use crate::pending::Told;
 use crate::pod::CONTAINER;
 use crate::{ended, pending};
 
@@ -46,11 +46,11 @@ pub(crate) fn forgotten(task: &EksTask) -> Error {
 ///
 /// Source: "Pod Lifecycle" in the Kubernetes documentation.
 pub(crate) fn observe(pod: &Pod) -> Seen {
-    observe_with(pod, &[])
+    observe_with(pod, Told::NOTHING)
 }
 
-/// As [`observe`], with what the cluster has remarked on the pod, the latest last.
-pub(crate) fn observe_with(pod: &Pod, remarks: &[Remark]) -> Seen {
+/// As [`observe`], with what else the cluster has told of the pod.
+pub(crate) fn observe_with(pod: &Pod, told: Told<'_>) -> Seen {
     if is_over(pod) {
         return Seen::Stopped(ended::stopped(pod));
     }
@@ -59,7 +59,7 @@ pub(crate) fn observe_with(pod: &Pod, remarks: &[Remark]) -> Seen {
     if own_state(&status).is_some_and(|state| state.running.is_some()) {
         return Seen::Running(address);
     }
-    match pending::hopeless(pod, remarks) {
+    match pending::hopeless(pod, told) {
         Some(stopped) => Seen::Stopped(stopped),
         None => Seen::Starting(pending::detail(pod), address),
     }

@@ -3,6 +3,11 @@ use serde_json::{Value, json};
 use super::*;
 use crate::status::tests::{own, pod};
 
+/// The end of a pod of which nothing more will be told.
+fn hopeless(pod: &Pod, remarks: &[Remark]) -> Option<Stopped> {
+    super::hopeless(pod, Told { remarks, all: true })
+}
+
 fn scheduled(containers: &Value) -> Pod {
     pod(&json!({
         "phase": "Pending",
@@ -107,6 +112,7 @@ fn what_may_pass_is_waited_for() {
         waiting_for("PodInitializing", ""),
     ] {
         assert_eq!(hopeless(&pod, &[]), None, "{}", detail(&pod));
+        assert!(!unexplained(&pod, &[]), "{}", detail(&pod));
     }
 }
 
@@ -124,6 +130,8 @@ fn a_reason_that_is_in_an_event_alone_decides_too() {
         ]
     };
     assert!(unexplained(&pod, &[]));
+    assert_eq!(super::hopeless(&pod, Told::NOTHING), None);
+    assert!(hopeless(&pod, &[]).is_some());
     let known = said("manifest unknown");
     assert!(!unexplained(&pod, &known));
     let stopped = hopeless(&pod, &known).expect("an end");

@@ -1,12 +1,15 @@
 //! What a watch knows of its pod, and what it has told of it.
 
+use std::time::Duration;
+
 use fargate_core::{Error, News, Stopped, TaskStatus};
 use k8s_openapi::api::core::v1::{Event, Pod};
+use tokio::time::Instant;
 
 use super::billed::Billed;
 use super::warning;
 use crate::handle::EksTask;
-use crate::pending::{self, Remark};
+use crate::pending::{self, Remark, Told};
 use crate::status::{Seen, observe_with};
 
 /// So many different warnings fill a job log; the rest would say no more.
@@ -23,13 +26,16 @@ pub(super) struct Known<'a> {
     /// Those that were not told yet: what they mean is known once the pod is.
     untold: Vec<Remark>,
     billed: Billed,
-    /// Whether no more events will come.
-    deaf: bool,
+    /// How long an image that cannot be pulled waits for the reason.
+    patience: Duration,
+    /// Since when one waits.
+    unexplained: Option<Instant>,
 }
 
 impl<'a> Known<'a> {
     pub(super) fn new(
         task: &'a EksTask,
+        patience: Duration,
         told: &'a mut (dyn for<'n> FnMut(News<'n>) + Send),
     ) -> Self {
         Self {
@@ -40,7 +46,8 @@ impl<'a> Known<'a> {
             remarks: Vec::new(),
             untold: Vec::new(),
             billed: Billed::default(),
-            deaf: false,
+            patience,
+            unexplained: None,
         }
     }
 
@@ -70,14 +77,13 @@ impl<'a> Known<'a> {
         (self.told)(News::Notice(text));
     }
 
-    /// No event will ever come.
-    pub(super) fn hears_nothing(&mut self) {
-        self.deaf = true;
+    /// Time has passed. Returns the pod's end if it has waited long enough for a reason.
+    pub(super) fn tire(&mut self) -> Option<Stopped> {
+        if self.is_patient() { None } else { self.judge() }
     }
 
-    /// Whether nothing that is still to come would say more about what this pod waits for.
-    pub(super) fn explains(&self, pod: &Pod) -> bool {
-        self.deaf || !pending::unexplained(pod, &self.remarks)
+    fn is_patient(&self) -> bool {
+        self.unexplained.is_none_or(|since| since.elapsed() < self.patience)
     }
 
     pub(super) fn trouble(&mut self, error: &Error) {
@@ -95,7 +101,10 @@ impl<'a> Known<'a> {
         for remark in self.untold.drain(..) {
             (self.told)(News::Warning(&warning::words(&remark, pod, &self.task.namespace)));
         }
-        let status = match observe_with(pod, &self.remarks) {
+        self.unexplained = pending::unexplained(pod, &self.remarks)
+            .then(|| self.unexplained.unwrap_or_else(Instant::now));
+        let told = Told { remarks: &self.remarks, all: !self.is_patient() };
+        let status = match observe_with(pod, told) {
             Seen::Stopped(stopped) => return Some(stopped),
             seen => seen.status(self.task),
         };
@@ -132,7 +141,7 @@ mod tests {
         .expect("a task");
         let mut texts = Vec::new();
         let mut told = |news: News<'_>| texts.push(format!("{news:?}"));
-        work(&mut Known::new(&task, &mut told));
+        work(&mut Known::new(&task, Duration::ZERO, &mut told));
         texts
     }
 

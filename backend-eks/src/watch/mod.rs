@@ -12,8 +12,7 @@ use std::time::Duration;
 
 use fargate_core::{Backoff, Error, ErrorKind, News, Pace, Result, Retry, StopCause, Stopped};
 use k8s_openapi::api::core::v1::{Event, Pod};
-use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use self::follow::{Change, Follow};
 use self::known::Known;
@@ -23,16 +22,14 @@ use crate::cluster::Cluster;
 use crate::handle::EksTask;
 use crate::status::{Seen, forgotten, observe};
 
-/// How long an image that cannot be pulled waits for the event that says why.
-const EXPLANATION: Duration = Duration::from_secs(2);
+/// How often it is asked whether a pod has waited for long enough.
+const GLANCE: Duration = Duration::from_secs(1);
 
 /// One watch of one pod.
 pub(crate) struct Watch<'a> {
     cluster: &'a Cluster,
     task: &'a EksTask,
     known: Mutex<Known<'a>>,
-    /// Changes with each remark of the cluster's.
-    remarked: watch::Sender<()>,
 }
 
 impl<'a> Watch<'a> {
@@ -42,8 +39,8 @@ impl<'a> Watch<'a> {
         task: &'a EksTask,
         told: &'a mut (dyn for<'n> FnMut(News<'n>) + Send),
     ) -> Self {
-        let known = Mutex::new(Known::new(task, told));
-        Self { cluster, task, known, remarked: watch::Sender::new(()) }
+        let known = Mutex::new(Known::new(task, cluster.pace.explanation_patience, told));
+        Self { cluster, task, known }
     }
 
     /// Follows the pod to its end; `pace` is for a cluster that does not let it be watched.
@@ -60,6 +57,7 @@ impl<'a> Watch<'a> {
         tokio::select! {
             ended = watched => ended,
             ended = self.follow_events() => Ok(ended),
+            ended = self.tire() => Ok(ended),
         }
     }
 
@@ -94,7 +92,7 @@ impl<'a> Watch<'a> {
                     continue;
                 }
             };
-            if let Some(stopped) = self.see(pod).await {
+            if let Some(stopped) = self.known().see(pod) {
                 return Ok(stopped);
             }
         }
@@ -107,7 +105,7 @@ impl<'a> Watch<'a> {
                 Ok(pod) => {
                     let mine = pod.filter(|pod| self.task.is(pod));
                     let pod = mine.ok_or_else(|| forgotten(self.task))?;
-                    if let Some(stopped) = self.see(pod).await {
+                    if let Some(stopped) = self.known().see(pod) {
                         return Ok(stopped);
                     }
                 }
@@ -118,18 +116,15 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// The pod is now like this. Returns its end.
-    async fn see(&self, pod: Pod) -> Option<Stopped> {
-        self.wait_for_explanation(&pod).await;
-        self.known().see(pod)
-    }
-
-    /// The registry's answer is in an event, which may arrive after the state that it explains.
-    async fn wait_for_explanation(&self, pod: &Pod) {
-        let mut remarks = self.remarked.subscribe();
-        let explained = remarks.wait_for(|()| self.known().explains(pod));
-        // Without one the state alone has to do.
-        let _late = timeout(EXPLANATION, explained).await;
+    /// The registry's answer may be in an event alone, which is late, or not the driver's to read.
+    /// Returns the end of a pod that has waited for it in vain.
+    async fn tire(&self) -> Stopped {
+        loop {
+            sleep(GLANCE).await;
+            if let Some(stopped) = self.known().tire() {
+                return stopped;
+            }
+        }
     }
 
     /// Follows the pod's warnings; returns only when one of them is the pod's end. Whatever else
@@ -145,15 +140,11 @@ impl<'a> Watch<'a> {
                 Err(error) if error.kind().retry() == Retry::Soon => continue,
                 Err(error) => break error,
             };
-            let stopped = self.known().hear(&events);
-            self.remarked.send_replace(());
-            if let Some(stopped) = stopped {
+            if let Some(stopped) = self.known().hear(&events) {
                 return stopped;
             }
         };
         tracing::debug!(%error, hint = error.advice(), "going on without the pod's events");
-        self.known().hears_nothing();
-        self.remarked.send_replace(());
         std::future::pending().await
     }
 }

@@ -288,24 +288,78 @@ async fn a_pod_that_cannot_come_up_ends_the_watch_at_once_with_the_reason() {
     }
 }
 
+/// Pods whose image cannot be pulled, for a reason that is told so much later and in an event.
+async fn quiet_double(message: &str, later: Duration) -> EksDouble {
+    let delays = PodDelays { pull_retry: later, ..PodDelays::default() };
+    let program = TaskProgram::None;
+    let double = EksDouble::start(EksOptions { program, delays, ..EksOptions::default() }).await;
+    double.inject_pod(PodFault::CannotPullQuietly { message: message.to_owned() });
+    double
+}
+
+fn backs_off(heard: &Heard) -> bool {
+    matches!(heard, Heard::Status(TaskStatus::Pending { detail, .. }) if detail.contains("Back-off"))
+}
+
 #[tokio::test]
 async fn an_image_whose_registry_is_in_trouble_is_waited_for() {
-    let double = api_double().await;
-    let message = "unexpected status: 503 Service Unavailable".to_owned();
-    double.inject_pod(PodFault::CannotPullQuietly { message });
+    let message = "unexpected status: 503 Service Unavailable";
+    let double = quiet_double(message, Duration::from_millis(60)).await;
     let launcher = launcher(&double).await;
     let task = launcher.launch(&spec()).await.unwrap();
     let mut watching = watch(&launcher, &task);
-    watching.until(|heard| matches!(heard, Heard::Warning(_))).await;
-    let waits = |heard: &Heard| {
-        matches!(heard, Heard::Status(TaskStatus::Pending { detail, .. })
-            if detail.contains("Back-off"))
-    };
-    watching.until(waits).await;
+    // In either order.
+    watching.until(backs_off).await;
+    if warnings(&watching.heard).is_empty() {
+        watching.until(|heard| matches!(heard, Heard::Warning(_))).await;
+    }
     launcher.stop(&task, GRACE).await.unwrap();
     let (end, heard) = watching.end().await;
     assert_eq!(end.unwrap().cause, StopCause::Requested);
     assert_eq!(warnings(&heard).len(), 1, "not the kubelet's repetition: {heard:?}");
+}
+
+#[tokio::test]
+async fn a_registrys_answer_that_is_late_is_waited_for() {
+    for (message, cause) in [
+        ("503 Service Unavailable", StopCause::Requested),
+        ("ci:1: pull access denied", StopCause::Image),
+    ] {
+        let double = quiet_double(message, Duration::from_secs(4)).await;
+        let launcher = launcher(&double).await;
+        let task = launcher.launch(&spec()).await.unwrap();
+        let mut watching = watch(&launcher, &task);
+        watching.until(backs_off).await;
+        assert_eq!(warnings(&watching.heard), [""; 0], "the double is late");
+        watching.until(|heard| matches!(heard, Heard::Warning(_))).await;
+        if cause == StopCause::Requested {
+            launcher.stop(&task, GRACE).await.unwrap();
+        }
+        assert_eq!(watching.end().await.0.unwrap().cause, cause, "{message}");
+    }
+}
+
+#[tokio::test]
+async fn without_the_right_to_events_an_image_without_a_reason_is_waited_for_in_moderation() {
+    for (patience, cause) in [
+        (Duration::from_secs(3600), StopCause::Requested),
+        (Duration::from_secs(1), StopCause::Image),
+    ] {
+        let double = quiet_double("503 Service Unavailable", Duration::from_millis(10)).await;
+        double.inject(Fault::new("list", "events", Trouble::Forbidden).always());
+        let mut config = config_for(&double);
+        config.pace.explanation_patience = patience;
+        let launcher = launcher_with(config).await;
+        let task = launcher.launch(&spec()).await.unwrap();
+        let mut watching = watch(&launcher, &task);
+        watching.until(backs_off).await;
+        if cause == StopCause::Requested {
+            // Time for a verdict, if there were one.
+            sleep(Duration::from_secs(3)).await;
+            launcher.stop(&task, GRACE).await.unwrap();
+        }
+        assert_eq!(watching.end().await.0.unwrap().cause, cause, "{patience:?}");
+    }
 }
 
 #[tokio::test]
