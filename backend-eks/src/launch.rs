@@ -103,13 +103,25 @@ impl<'a> Launch<'a> {
         }
     }
 
+    /// Fails with `refusal`, which forbids to create the pod, unless it is there already.
+    pub(crate) async fn unless_existing(&self, refusal: Error) -> Result<()> {
+        let found = adopt::find(self.cluster, FIND, &self.name).await;
+        match found.and_then(|pod| self.ours(pod)) {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(refusal),
+            // Nothing was asked for yet, so nothing is in doubt.
+            Err(error) => Err(refusal.with("a pod of before", error.message())),
+        }
+    }
+
     /// The pod that has the name, if it is ours.
-    pub(crate) async fn existing(&self) -> Result<Option<Pod>> {
-        let Some(pod) = adopt::find(self.cluster, FIND, &self.name).await.map_err(unknown)? else {
-            return Ok(None);
-        };
-        adopt::check(&pod, self.spec)?;
-        Ok(Some(pod))
+    async fn existing(&self) -> Result<Option<Pod>> {
+        let found = adopt::find(self.cluster, FIND, &self.name).await;
+        self.ours(found.map_err(unknown)?)
+    }
+
+    fn ours(&self, pod: Option<Pod>) -> Result<Option<Pod>> {
+        pod.map(|pod| adopt::check(&pod, self.spec).map(|()| pod)).transpose()
     }
 
     /// The end of a launch: the pod that is there after all, or what went wrong.

@@ -142,10 +142,9 @@ impl TaskLauncher for EksLauncher {
         let launch = Launch::new(&self.cluster, spec, &body, self.config.launch_timeout);
         if let Some(profiles) = &self.profiles
             && let Err(refusal) = profiles.check(&body).await
-            // A profile may have gone after it took this very pod.
-            && launch.existing().await?.is_none()
         {
-            return Err(refusal);
+            // A profile may have gone after it took this very pod.
+            launch.unless_existing(refusal).await?;
         }
         let pod = launch.run().await?;
         self.handle(&pod).ok_or_else(|| {

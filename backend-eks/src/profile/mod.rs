@@ -104,7 +104,7 @@ impl Profiles {
 
 fn refusal(cluster: &str, wanted: &Wanted<'_>, profiles: &[Profile]) -> Error {
     let message = if profiles.is_empty() {
-        format!("the cluster {cluster} has no Fargate profile, so the pod would never start")
+        format!("the cluster {cluster} has no Fargate profile, so Fargate would never take the pod")
     } else {
         format!("no Fargate profile of the cluster {cluster} takes the pod: it is in {wanted}")
     };

@@ -62,6 +62,21 @@ async fn a_pod_that_is_there_is_found_although_no_profile_takes_it_any_more() {
 }
 
 #[tokio::test]
+async fn a_refusal_stays_one_where_the_pods_of_before_cannot_be_looked_for() {
+    let double = double_with(Vec::new()).await;
+    for trouble in [Trouble::Forbidden, Trouble::ServerError] {
+        double.inject(Fault::new("get", "pods", trouble).always());
+        let launcher = connected(&double, config(&double)).await;
+        let error = launcher.launch(&spec()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidConfig, "{error:?}");
+        assert!(error.message().contains("Fargate would never take the pod"), "{error:?}");
+        assert!(error.context_value("a pod of before").is_some(), "{error:?}");
+        double.clear_faults();
+    }
+    assert_eq!(calls(&double, "create pods"), 0);
+}
+
+#[tokio::test]
 async fn a_selectors_labels_count_as_the_pod_finally_has_them() {
     let selector = ProfileSelector::namespace("c?").label("team", "build-*");
     let double = double_with(vec![
