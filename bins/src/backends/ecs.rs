@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use fargate_backend_ecs::{AgentSetup, AssumeRole, CapacityProvider, EcsConfig, EcsLauncher};
+use fargate_backend_ecs::{AgentSetup, CapacityProvider, EcsConfig, EcsLauncher};
 use fargate_core::{Error, ErrorKind, Pace, Result, TaskLauncher, async_trait};
 
-use super::contradiction;
 use super::joined::Tasks;
+use super::{assume_role, contradiction, set_start};
 use crate::config::{Settings, keys};
 use crate::driver::metadata_directory;
 
@@ -63,19 +63,8 @@ pub(super) fn config(settings: &Settings) -> Result<EcsConfig> {
         settings.number(keys::EPHEMERAL_STORAGE).and_then(|size| i32::try_from(size).ok());
     config.task_role = settings.owned(keys::TASK_ROLE);
     config.execution_role = settings.owned(keys::EXECUTION_ROLE);
-    config.assume_role = settings.role(keys::ASSUME_ROLE).map(|role| {
-        let mut assume = AssumeRole::new(&role.arn);
-        assume.external_id.clone_from(&role.external_id);
-        assume.session_name.clone_from(&role.session_name);
-        assume
-    });
-    config.ssh_user = settings.owned(keys::SSH_USERNAME).unwrap_or(config.ssh_user);
-    if let Some(port) = settings.number(keys::SSH_PORT).and_then(|port| u16::try_from(port).ok()) {
-        config.ssh_port = port;
-    }
-    if let Some(timeout) = settings.duration(keys::START_TIMEOUT) {
-        config.launch_timeout = timeout;
-    }
+    config.assume_role = assume_role(settings, keys::ASSUME_ROLE);
+    set_start(settings, &mut config.ssh_user, &mut config.ssh_port, &mut config.launch_timeout);
     config.agent = agent(settings)?;
     config.check()?;
     Ok(config)

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fargate_backend_eks::{
-    AssumeRole, ClusterAccess, Connect, EksConfig, EksLauncher, PodExec, PodPorts, Toleration,
+    ClusterAccess, Connect, EksConfig, EksLauncher, PodExec, PodPorts, Toleration,
 };
 use fargate_core::{Pace, Result, TaskLauncher, async_trait};
 
-use super::contradiction;
 use super::joined::Tasks;
 use super::way_in::WayIn;
+use super::{assume_role, contradiction, set_start};
 use crate::config::{Settings, keys};
 
 /// What prepare is about to do.
@@ -60,13 +60,7 @@ pub(super) fn config(settings: &Settings) -> Result<EksConfig> {
         .map(Duration::from_secs);
     config.pod_template = settings.path(keys::EKS_POD_TEMPLATE);
     config.connect = connect(settings);
-    config.ssh_user = settings.owned(keys::SSH_USERNAME).unwrap_or(config.ssh_user);
-    if let Some(port) = settings.number(keys::SSH_PORT).and_then(|port| u16::try_from(port).ok()) {
-        config.ssh_port = port;
-    }
-    if let Some(timeout) = settings.duration(keys::START_TIMEOUT) {
-        config.launch_timeout = timeout;
-    }
+    set_start(settings, &mut config.ssh_user, &mut config.ssh_port, &mut config.launch_timeout);
     config.check()?;
     Ok(config)
 }
@@ -116,11 +110,6 @@ fn access(settings: &Settings) -> Result<ClusterAccess> {
         name: settings.owned(keys::EKS_CLUSTER).unwrap_or_default(),
         region: settings.owned(keys::EKS_REGION),
         endpoint_override: None,
-        assume_role: settings.role(keys::EKS_ASSUME_ROLE).map(|role| {
-            let mut assume = AssumeRole::new(&role.arn);
-            assume.external_id.clone_from(&role.external_id);
-            assume.session_name.clone_from(&role.session_name);
-            assume
-        }),
+        assume_role: assume_role(settings, keys::EKS_ASSUME_ROLE),
     })
 }

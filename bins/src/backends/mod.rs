@@ -7,7 +7,9 @@ mod local;
 mod way_in;
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use fargate_backend_ecs::AssumeRole;
 use fargate_core::job::JobBackend;
 use fargate_core::{Error, ErrorKind, Result};
 
@@ -72,6 +74,28 @@ pub fn describe(settings: &Settings, image: Option<&str>) -> String {
         Some("local") => "Starting a task on this machine".to_owned(),
         Some("eks") => eks::describe(settings, image.unwrap_or("?")),
         _ => ecs::describe(settings, image),
+    }
+}
+
+/// The role of `key` for the driver's own calls to AWS.
+fn assume_role(settings: &Settings, key: &str) -> Option<AssumeRole> {
+    let role = settings.role(key)?;
+    let mut assume = AssumeRole::new(&role.arn);
+    assume.external_id.clone_from(&role.external_id);
+    assume.session_name.clone_from(&role.session_name);
+    Some(assume)
+}
+
+/// Sets what is set of a task's SSH server, and how long a task may take to start.
+fn set_start(settings: &Settings, user: &mut String, port: &mut u16, limit: &mut Duration) {
+    if let Some(set) = settings.owned(keys::SSH_USERNAME) {
+        *user = set;
+    }
+    if let Some(set) = settings.number(keys::SSH_PORT).and_then(|port| u16::try_from(port).ok()) {
+        *port = set;
+    }
+    if let Some(set) = settings.duration(keys::START_TIMEOUT) {
+        *limit = set;
     }
 }
 
