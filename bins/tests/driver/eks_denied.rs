@@ -24,6 +24,35 @@ async fn without_the_right_to_create_pods_the_rule_is_named() {
     nothing_left(&double, &host).await;
 }
 
+#[tokio::test]
+async fn without_the_right_to_watch_pods_jobs_run_and_the_rule_is_told() {
+    for verb in ["list", "watch"] {
+        let (double, host) = reached_by("ssh").await;
+        double.inject(Fault::new(verb, "pods", Trouble::Forbidden).always());
+        let job = host.job();
+        let prepared = job.prepare().await.ok();
+        let rule = format!("resources: [\"pods\"], verbs: [\"{verb}\"]");
+        assert_eq!(prepared.stderr.matches(&rule).count(), 1, "{}", prepared.stderr);
+        assert_eq!(job.script("echo ran", "build_script").await.ok().stdout_text(), "ran\n");
+        job.cleanup().await.ok();
+        nothing_left(&double, &host).await;
+    }
+}
+
+#[tokio::test]
+async fn without_the_right_to_see_pods_prepare_names_the_rule_and_leaves_none() {
+    let (double, host) = reached_by("ssh").await;
+    for verb in ["list", "get"] {
+        double.inject(Fault::new(verb, "pods", Trouble::Forbidden).always());
+    }
+    let job = host.job();
+    let words =
+        ["403 Forbidden", "Role in namespace ci", "resources: [\"pods\"], verbs: [\"get\"]"];
+    tells(&job.prepare().await, &words);
+    job.cleanup().await.ok();
+    nothing_left(&double, &host).await;
+}
+
 /// Without the right to `verb` the resource that `way` needs, prepare fails at once, names the
 /// rule and leaves nothing.
 async fn is_named(way: &str, verb: &'static str, resource: &'static str) {
