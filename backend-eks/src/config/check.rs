@@ -27,7 +27,7 @@ impl EksConfig {
         for (name, value) in [
             ("Cluster", cluster),
             ("Namespace", self.namespace.as_str()),
-            ("Image", self.image.as_deref().unwrap_or("given by each task")),
+            ("DefaultImage", self.image.as_deref().unwrap_or("given by each task")),
             ("Username", self.ssh_user.as_str()),
         ] {
             if value.trim().is_empty() {
@@ -141,7 +141,7 @@ mod tests {
             ("Cluster", |c| c.access = ClusterAccess::cluster(" ")),
             ("Namespace", |c| c.namespace.clear()),
             ("Namespace", |c| c.namespace = "a/b".to_owned()),
-            ("Image", |c| c.image = Some(" ".to_owned())),
+            ("DefaultImage", |c| c.image = Some(" ".to_owned())),
             ("Username", |c| c.ssh_user.clear()),
             ("DeadlineSeconds", |c| c.deadline = Some(Duration::ZERO)),
             ("CPU", |c| c.cpu = Some("much".to_owned())),
