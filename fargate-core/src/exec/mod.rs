@@ -25,14 +25,15 @@ pub trait RemoteExec: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Behavior
     /// 1. One attempt, bounded by the connect timeout; the caller decides on another.
-    /// 2. An endpoint without a host key comes back with the one that was seen: this is the only
-    ///    place where an unknown key is accepted.
-    /// 3. An endpoint with a host key is checked against it.
+    /// 2. An endpoint without an identity (a host key, or the platform's word for the instance)
+    ///    comes back with the one that was seen: this is the only place where an unknown one is
+    ///    accepted.
+    /// 3. An endpoint with an identity is checked against it.
     /// 4. No script is run, nothing is left behind.
     ///
     /// # Errors
-    /// `ConnectFailed` (refused, no route), `Timeout` (no answer), `Untrusted` (another host
-    /// key), `Unauthenticated` (the server refuses our key), `Unsupported` (wrong endpoint kind).
+    /// `ConnectFailed` (refused, no route), `Timeout` (no answer), `Untrusted` (another identity),
+    /// `Unauthenticated` (the server refuses our key), `Unsupported` (wrong endpoint kind).
     ///
     /// # Cancel safety
     /// Cancel-safe.
@@ -54,7 +55,7 @@ pub trait RemoteExec: fmt::Debug + Send + Sync + 'static {
     /// 6. Connecting may be retried. The script never runs twice.
     ///
     /// # Errors
-    /// As for [`probe`](Self::probe), and: `Untrusted` when the endpoint holds no host key,
+    /// As for [`probe`](Self::probe), and: `Untrusted` when the endpoint holds no identity,
     /// `ConnectionLost`, `Cancelled`, and the sink's own error.
     ///
     /// # Cancel safety
