@@ -1,60 +1,45 @@
 //! Jobs' images for real: the double runs the containers of the derived definitions in root file
 //! systems of their own, and the agent comes into them from its own image.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use fargate_backend_ecs::{AgentSetup, EcsConfig};
 use fargate_core::testkit::{LauncherBench, unique_key};
 use fargate_core::{StopCause, TaskImage, TaskLauncher, TaskSpec, TaskStatus};
-use fargate_test_support::binaries;
-use fargate_test_support::ecs::{EcsDouble, EcsOptions, ImageRoot};
-use fargate_test_support::rootfs::Rootfs;
+use fargate_test_support::ecs::{AGENT_IMAGE, AgentImages, EcsDouble, EcsOptions, ImageRoot};
 use fargate_test_support::visitor::Visitor;
 use tempfile::TempDir;
 use tokio::time::sleep;
 
 use crate::bench::{KEY, config, launcher, spec, status_until};
 
-const AGENT: &str = "registry.example.com/fargate-agent:1";
 const PORT: u16 = 2222;
 
-/// A double with three images and a cache for one machine.
+/// A double that knows the agent's image and busybox, and a cache for one machine.
 struct Registry {
     double: EcsDouble,
     cache: TempDir,
-    _trees: [Rootfs; 2],
+    _images: AgentImages,
 }
 
 impl Registry {
-    /// Busybox as `busybox:1` and as the image of the configured definition, busybox with an entry
-    /// point of its own as `entry:1`, and the agent's image.
+    /// With busybox under an entry point of its own as `entry:1`.
     async fn start() -> Self {
-        let (scratch, tree) = (Rootfs::empty(), Rootfs::busybox());
-        scratch.program(&binaries::static_agent(), "/fargate-agent");
-        let agent = ImageRoot {
-            entrypoint: vec!["/fargate-agent".to_owned()],
-            ..ImageRoot::new(scratch.path())
-        };
-        let busybox = ImageRoot::new(tree.path());
+        let trees = AgentImages::new();
+        let mut images = trees.all();
         let entry = ImageRoot {
             entrypoint: ["/bin/sh", "-c", "OF=image exec \"$@\"", "sh"].map(str::to_owned).into(),
-            ..busybox.clone()
+            ..trees.busybox()
         };
-        let images = BTreeMap::from([
-            (AGENT.to_owned(), agent),
-            ("busybox:1".to_owned(), busybox.clone()),
-            ("registry.example.com/ci-coordinator:latest".to_owned(), busybox),
-            ("entry:1".to_owned(), entry),
-        ]);
+        images.insert("entry:1".to_owned(), entry);
         let double = EcsDouble::start(EcsOptions { images, ..EcsOptions::default() }).await;
         let cache = tempfile::tempdir().expect("a directory for the cache");
-        Self { double, cache, _trees: [scratch, tree] }
+        Self { double, cache, _images: trees }
     }
 
     fn config(&self) -> EcsConfig {
         let mut config = config();
-        config.agent = Some(AgentSetup::new(AGENT, self.cache.path()));
+        config.agent = Some(AgentSetup::new(AGENT_IMAGE, self.cache.path()));
         config
     }
 

@@ -1,45 +1,28 @@
 //! Jobs on ECS in images of their own, which nobody has changed.
 
-use std::collections::BTreeMap;
-
-use fargate_test_support::binaries;
-use fargate_test_support::ecs::{EcsDouble, EcsOptions, ImageRoot};
-use fargate_test_support::rootfs::Rootfs;
+use fargate_test_support::ecs::{AGENT_IMAGE, AgentImages, EcsDouble, EcsOptions};
 use serde_json::json;
 
 use crate::checks::rewrite;
 use crate::harness::{BUILD_FAILURE, Host, Job, RUN_STAGES, SYSTEM_FAILURE, eventually};
 use crate::jobs::whole_job;
 
-const AGENT: &str = "registry.example.com/fargate-agent:1";
-
-/// A double with the agent's image, and busybox as `busybox:1` and as the task definition's image.
+/// A double that knows the agent's image and busybox.
 struct Registry {
     double: EcsDouble,
-    _trees: [Rootfs; 2],
+    _images: AgentImages,
 }
 
 impl Registry {
     async fn start() -> Self {
-        let (scratch, tree) = (Rootfs::empty(), Rootfs::busybox());
-        scratch.program(&binaries::static_agent(), "/fargate-agent");
-        let agent = ImageRoot {
-            entrypoint: vec!["/fargate-agent".to_owned()],
-            ..ImageRoot::new(scratch.path())
-        };
-        let busybox = ImageRoot::new(tree.path());
-        let images = BTreeMap::from([
-            (AGENT.to_owned(), agent),
-            ("busybox:1".to_owned(), busybox.clone()),
-            ("registry.example.com/ci-coordinator:latest".to_owned(), busybox),
-        ]);
-        let double = EcsDouble::start(EcsOptions { images, ..EcsOptions::default() }).await;
-        Self { double, _trees: [scratch, tree] }
+        let images = AgentImages::new();
+        let options = EcsOptions { images: images.all(), ..EcsOptions::default() };
+        Self { double: EcsDouble::start(options).await, _images: images }
     }
 
     /// A host with the agent and these patterns in `AllowedImages`.
     fn host(&self, patterns: &[&str]) -> Host {
-        let more = format!("  AgentImage = \"{AGENT}\"\n  AllowedImages = {patterns:?}\n");
+        let more = format!("  AgentImage = \"{AGENT_IMAGE}\"\n  AllowedImages = {patterns:?}\n");
         Host::ecs(&self.double, &more)
     }
 
@@ -67,7 +50,7 @@ async fn a_whole_job_on_ecs_in_an_unmodified_image() {
     let job = host.job_with_image(json!({"name": "busybox:1"}));
     job.prepare().await.ok().says("Starting task test-task with image busybox:1 in ECS cluster");
     all_stages(&job).await;
-    let look = "busybox | head -n 1; for p in bash git sshd gitlab-runner; do command -v $p || :; done; \
+    let look = "busybox | sed -n 1p; for p in bash git sshd gitlab-runner; do command -v $p || :; done; \
                 exit 42";
     let ended = job.script(look, "build_script").await.failed_as(BUILD_FAILURE);
     let said = ended.stdout_text();

@@ -64,7 +64,8 @@ async fn connection_refused() {
 async fn a_port_that_says_nothing() {
     let double = quick_double().await;
     double.inject(Fault::SilentSshd);
-    let host = Host::ecs(&double, "StartTimeout = \"3s\"");
+    // The address is known after two seconds; then one attempt must come to its end.
+    let host = Host::ecs(&double, "StartTimeout = \"6s\"");
     rewrite(&host, "[SSH]", "[SSH]\nConnectTimeout = \"1s\"");
     let words = ["accepts connections", "no SSH session", "port"];
     prepare_fails(&double, &host, &[], &words).await;
