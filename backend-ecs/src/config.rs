@@ -1,12 +1,11 @@
 //! What an operator can set.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use fargate_aws_access::AssumeRole;
-use fargate_core::{Error, ErrorKind, Result};
-
-use crate::agent::AgentSetup;
+use fargate_core::{AgentSetup, Error, ErrorKind, Result};
 
 /// Where and how tasks run.
 ///
@@ -62,6 +61,11 @@ pub struct EcsConfig {
     /// Puts an agent into every task, so that any image serves. `None` runs the task definition
     /// as it is, whatever image a task asks for.
     pub agent: Option<AgentSetup>,
+    /// Where this machine remembers which task definitions are registered, made with mode 0700
+    /// where it is missing; needed with an [`agent`](Self::agent). All processes on it should share
+    /// one; several configurations may. It holds the text of base definitions, which may hold
+    /// secrets, so what it keeps is readable by its owner only.
+    pub cache_directory: PathBuf,
     /// Login name.
     pub ssh_user: String,
     /// TCP port of the SSH server; with an [`agent`](Self::agent) its port is used instead.
@@ -103,6 +107,7 @@ impl EcsConfig {
             assume_role: None,
             container: "ci-coordinator".to_owned(),
             agent: None,
+            cache_directory: PathBuf::new(),
             ssh_user: "root".to_owned(),
             ssh_port: 22,
             endpoint_url: None,
@@ -181,7 +186,11 @@ impl EcsConfig {
                 "set EnablePublicIP = true, or UsePublicIP = false",
             ));
         }
-        self.agent.as_ref().map_or(Ok(()), AgentSetup::check)
+        let Some(agent) = &self.agent else { return Ok(()) };
+        if self.cache_directory.as_os_str().is_empty() {
+            return Err(wrong("the cache directory is empty", "name a directory"));
+        }
+        agent.check()
     }
 }
 
@@ -276,7 +285,7 @@ mod tests {
     #[test]
     fn contradictions_are_named() {
         type Break = fn(&mut EcsConfig);
-        let table: [(&str, Break); 12] = [
+        let table: [(&str, Break); 11] = [
             ("Cluster", |c| c.cluster.clear()),
             ("TaskDefinition", |c| c.task_definition = " ".to_owned()),
             ("Subnet", |c| c.subnets.clear()),
@@ -289,13 +298,11 @@ mod tests {
             ("weight 0", |c| c.capacity_providers = vec![CapacityProvider::new("F").weight(0)]),
             ("PropagateTags", |c| c.propagate_tags = Some("SERVICE".to_owned())),
             ("UsePublicIP", |c| c.use_public_ip = Some(true)),
-            ("AgentImage", |c| c.agent = Some(AgentSetup::new(" ", "/tmp"))),
-            ("cache directory", |c| c.agent = Some(AgentSetup::new("agent:1", ""))),
-            ("port", |c| {
-                let mut agent = AgentSetup::new("agent:1", "/tmp");
-                agent.port = 0;
-                c.agent = Some(agent);
+            ("AgentImage", |c| {
+                c.agent = Some(AgentSetup::new(" "));
+                c.cache_directory = PathBuf::from("/tmp");
             }),
+            ("cache directory", |c| c.agent = Some(AgentSetup::new("agent:1"))),
         ];
         assert!(good().check().is_ok());
         for (word, break_it) in table {

@@ -47,7 +47,7 @@ use crate::{address, adopt, client, tags};
 ///   and `list` may then be called again. Stopping a task that ECS does not show yet is repeated
 ///   here until it does, for [`EcsPace::invisible`](crate::EcsPace::invisible) at most.
 /// - [`TaskSpec::deadline`] is not enforced: ECS knows no such limit.
-/// - [`TaskSpec::image`] is ignored without [`EcsConfig::agent`], because RunTask overrides no image.
+/// - An image in [`TaskSpec::needs`] is ignored without [`EcsConfig::agent`], because RunTask overrides no image.
 ///   With it, the launch runs a task definition that is derived for the image, and registers it
 ///   first where nobody has yet, within the same time. Its pull policy is ignored: Fargate pulls
 ///   for every task. An entry point `[""]` is none at all, so that the agent is run directly.
@@ -208,13 +208,12 @@ impl TaskLauncher for EcsLauncher {
         let deadline = after(limit);
         let task = match &config.agent {
             None => self.start(spec, &config.task_definition, deadline).await?,
-            Some(agent) => {
+            Some(_) => {
                 let lookup = Lookup::new(
                     &self.signed,
                     &self.region,
                     config,
-                    &agent.cache_directory,
-                    spec.image.as_ref(),
+                    spec.needs.image.as_ref(),
                     deadline,
                 );
                 self.start_derived(spec, &lookup, deadline).await?
@@ -298,5 +297,10 @@ impl TaskLauncher for EcsLauncher {
             .iter()
             .filter_map(|task| Some(self.handle(&Accepted::read(task)?, tags::key_of(task))))
             .collect())
+    }
+
+    async fn log(&self, task: &TaskHandle, _: &str, _: usize) -> Result<Vec<String>> {
+        EcsTask::read(task)?;
+        Err(Error::new(ErrorKind::Unsupported, "read a container's log", "ECS keeps no logs"))
     }
 }

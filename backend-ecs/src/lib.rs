@@ -3,7 +3,6 @@
 mod address;
 mod adopt;
 mod advice;
-mod agent;
 mod class;
 mod client;
 mod client_token;
@@ -25,9 +24,9 @@ mod status;
 mod stop_reason;
 mod tags;
 
-pub use agent::AgentSetup;
 pub use config::{CapacityProvider, EcsConfig, EcsPace};
 pub use fargate_aws_access::AssumeRole;
+pub use fargate_core::AgentSetup;
 pub use launcher::EcsLauncher;
 
 /// The AWS configuration that [`EcsLauncher::with_sdk_config`] takes.

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use fargate_aws_access::AssumeRole;
+use fargate_core::AgentSetup;
 
 pub use self::connect::Connect;
 
@@ -55,6 +56,9 @@ pub struct EksConfig {
     /// A YAML file with a `Pod` that everything else here is laid over. If it has containers, one
     /// of them is `ci-coordinator`.
     pub pod_template: Option<PathBuf>,
+    /// Puts an agent into every pod, so that any image serves. `None` runs images that have an SSH
+    /// server of their own, or need none.
+    pub agent: Option<AgentSetup>,
     /// How scripts reach the pod.
     pub connect: Connect,
     /// Login name.
@@ -93,6 +97,7 @@ impl EksConfig {
             tolerations: Vec::new(),
             priority_class: None,
             deadline: None,
+            agent: None,
             pod_template: None,
             connect: Connect::default(),
             ssh_user: "root".to_owned(),

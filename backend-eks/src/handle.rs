@@ -97,9 +97,11 @@ impl EksTask {
                 user: self.ssh_user.clone(),
                 host_key: None,
             }),
-            Connect::Exec => {
-                runs.then(|| Endpoint::Exec { task: task(), instance: Some(self.uid.clone()) })
-            }
+            Connect::Exec => runs.then(|| Endpoint::Exec {
+                task: task(),
+                instance: Some(self.uid.clone()),
+                container: None,
+            }),
         }
     }
 }

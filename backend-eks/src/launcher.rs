@@ -180,4 +180,9 @@ impl TaskLauncher for EksLauncher {
         let pods = adopt::owned(&self.cluster, owner).await?;
         Ok(pods.iter().filter_map(|pod| self.handle(pod)).collect())
     }
+
+    async fn log(&self, task: &TaskHandle, _: &str, _: usize) -> Result<Vec<String>> {
+        self.task(task)?;
+        Err(Error::new(ErrorKind::Unsupported, "read a container's log", "not on EKS"))
+    }
 }

@@ -39,6 +39,7 @@ mod watch;
 pub use config::{ClusterAccess, Connect, EksConfig, EksPace, Toleration};
 pub use exec::PodExec;
 pub use fargate_aws_access::AssumeRole;
+pub use fargate_core::AgentSetup;
 pub use forward::PodPorts;
 pub use launcher::EksLauncher;
 pub use size::FargateSize;

@@ -46,11 +46,11 @@ pub(crate) fn build(config: &EksConfig, template: &Value, spec: &TaskSpec) -> Re
         pod["spec"]["activeDeadlineSeconds"] = whole_seconds(deadline).max(1).into();
     }
     for container in jobs_containers(&mut pod) {
-        if let Some(image) = &spec.image {
+        if let Some(image) = &spec.needs.image {
             image::put(image, container);
         }
         if config.connect == Connect::Exec {
-            image::wait_for_scripts(spec.image.as_ref(), container);
+            image::wait_for_scripts(spec.needs.image.as_ref(), container);
         }
         if !container["image"].is_string() {
             return Err(Error::new(

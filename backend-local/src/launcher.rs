@@ -208,4 +208,9 @@ impl TaskLauncher for LocalLauncher {
         }
         Ok(found)
     }
+
+    async fn log(&self, _: &TaskHandle, container: &str, _: usize) -> Result<Vec<String>> {
+        let what = format!("a task on this machine has no container {container:?}");
+        Err(Error::new(ErrorKind::NotFound, "read a container's log", what))
+    }
 }

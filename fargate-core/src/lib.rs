@@ -18,17 +18,21 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod agent;
 mod backoff;
 mod error;
 mod exec;
+pub mod host_proof;
 pub mod job;
 mod launch;
 mod memory;
+mod secret;
 mod task;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
 pub mod transport;
 
+pub use agent::AgentSetup;
 pub use async_trait::async_trait;
 pub use backoff::Backoff;
 pub use error::{Error, ErrorKind, Fault, Report, Result, Retry};
@@ -37,6 +41,8 @@ pub use exec::{
 };
 pub use launch::{News, Pace, TaskLauncher, TaskLauncherExt, Waiting, watch_by_asking};
 pub use memory::keep_freed_memory;
+pub use secret::SecretText;
 pub use task::{
-    Endpoint, PullPolicy, StopCause, Stopped, TaskHandle, TaskImage, TaskKey, TaskSpec, TaskStatus,
+    Capacity, Endpoint, PullPolicy, StopCause, Stopped, TaskHandle, TaskImage, TaskKey, TaskNeeds,
+    TaskResources, TaskService, TaskSpec, TaskStatus,
 };

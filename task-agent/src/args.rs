@@ -3,12 +3,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use fargate_core::AgentSetup;
 
 /// What the agent is told when it starts.
 #[derive(Debug, Clone, Args)]
 pub struct AgentArgs {
     /// Address and port to listen on; port 0 takes any free one
-    #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:22")]
+    #[arg(long, value_name = "ADDR:PORT", env = AgentSetup::LISTEN, default_value = "0.0.0.0:22")]
     pub listen: SocketAddr,
 
     /// The one client key to let in, as an OpenSSH line without options

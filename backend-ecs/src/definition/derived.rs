@@ -111,8 +111,9 @@ fn family(definition: &Map<String, Value>, tags: &[Value]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use fargate_core::AgentSetup;
+
     use super::*;
-    use crate::agent::AgentSetup;
 
     fn base(change: impl FnOnce(&mut Value)) -> Base {
         let mut definition = json!({
@@ -129,7 +130,7 @@ mod tests {
 
     fn config() -> EcsConfig {
         let mut config = EcsConfig::new("ci", "base:7");
-        config.agent = Some(AgentSetup::new("registry.example.com/agent:1", "/tmp"));
+        config.agent = Some(AgentSetup::new("registry.example.com/agent:1"));
         config
     }
 

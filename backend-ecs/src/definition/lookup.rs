@@ -1,7 +1,5 @@
 //! Finds the definition for an image, or registers it.
 
-use std::path::Path;
-
 use fargate_core::{Backoff, Error, ErrorKind, Result, TaskImage};
 use tokio::time::{Instant, sleep_until};
 
@@ -38,11 +36,10 @@ impl<'a> Lookup<'a> {
         signed: &'a Signed,
         region: &'a str,
         config: &'a EcsConfig,
-        directory: &Path,
         image: Option<&'a TaskImage>,
         deadline: Instant,
     ) -> Self {
-        let cache = Cache::new(directory, config, region);
+        let cache = Cache::new(&config.cache_directory, config, region);
         Self { config, image, remote: Remote { signed, region }, cache, deadline }
     }
 

@@ -1,17 +1,14 @@
 //! Lays an image and the agent over a base definition.
 
-use fargate_core::{Error, ErrorKind, Result, TaskImage};
+use fargate_core::{AgentSetup, Error, ErrorKind, Result, TaskImage};
 use serde_json::{Map, Value, json};
 
 use super::Base;
 use super::registry::registry;
-use crate::agent::AgentSetup;
 
-/// The name of the container that brings the agent, and of the volume it brings it in.
-pub(super) const AGENT: &str = "fargate-agent";
-/// Where that volume is mounted.
-const DIRECTORY: &str = "/fargate";
-const PROGRAM: &str = "/fargate/fargate-agent";
+const AGENT: &str = AgentSetup::BRINGER;
+const DIRECTORY: &str = AgentSetup::DIRECTORY;
+const PROGRAM: &str = AgentSetup::PROGRAM;
 /// Longest name of an image, without a digest: API reference of ECS, ContainerDefinition.
 const MAX_IMAGE: usize = 255;
 
@@ -51,7 +48,7 @@ fn lay(
     let base_image = own.get("image").and_then(Value::as_str).unwrap_or_default().to_owned();
     let name = image.map_or(base_image.as_str(), |image| image.name.as_str());
     check_image("the job's image", name)?;
-    check_image("AgentImage", &agent.image)?;
+    check_image("AgentImage", &agent.image.name)?;
 
     // They go to whatever registry an image names.
     let credentials = own.remove("repositoryCredentials");
@@ -67,10 +64,10 @@ fn lay(
 
     let mut bringer = Map::new();
     put(&mut bringer, "name", Some(AGENT.into()));
-    put(&mut bringer, "image", Some(agent.image.as_str().into()));
-    put(&mut bringer, "repositoryCredentials", credentials_for(&agent.image));
+    put(&mut bringer, "image", Some(agent.image.name.as_str().into()));
+    put(&mut bringer, "repositoryCredentials", credentials_for(&agent.image.name));
     put(&mut bringer, "essential", Some(false.into()));
-    put(&mut bringer, "command", Some(json!(["install", DIRECTORY])));
+    put(&mut bringer, "command", Some(json!(AgentSetup::INSTALL)));
     mount(&mut bringer, false)?;
     containers.push(bringer.into());
     put(&mut definition, "containerDefinitions", Some(containers.into()));

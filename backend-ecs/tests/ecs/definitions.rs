@@ -25,7 +25,8 @@ fn directory() -> TempDir {
 /// The bench's configuration with an agent.
 fn with_agent(cache: &Path) -> EcsConfig {
     let mut config = config();
-    config.agent = Some(AgentSetup::new(AGENT, cache));
+    config.agent = Some(AgentSetup::new(AGENT));
+    config.cache_directory = cache.into();
     config
 }
 

@@ -39,7 +39,8 @@ impl Registry {
 
     fn config(&self) -> EcsConfig {
         let mut config = config();
-        config.agent = Some(AgentSetup::new(AGENT_IMAGE, self.cache.path()));
+        config.agent = Some(AgentSetup::new(AGENT_IMAGE));
+        config.cache_directory = self.cache.path().into();
         config
     }
 

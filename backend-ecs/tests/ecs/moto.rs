@@ -62,7 +62,8 @@ async fn a_derived_definition_is_understood_by_moto() {
     for _ in 0..2 {
         let cache = tempfile::tempdir().unwrap();
         let mut config = config(&moto);
-        config.agent = Some(AgentSetup::new(AGENT, cache.path()));
+        config.agent = Some(AgentSetup::new(AGENT));
+        config.cache_directory = cache.path().into();
         config.launch_timeout = Duration::from_secs(2);
         let launcher = launcher(&moto, config).await;
         let error = launcher.launch(&spec().image(TaskImage::new("alpine:3"))).await.unwrap_err();

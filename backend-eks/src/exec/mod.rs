@@ -60,7 +60,7 @@ impl PodExec {
     }
 
     async fn commands(&self, at: &Endpoint) -> Result<PodCommands> {
-        let Endpoint::Exec { task, instance } = at else {
+        let Endpoint::Exec { task, instance, .. } = at else {
             let what = format!("{at} is no pod to run commands in");
             return Err(Error::new(ErrorKind::Unsupported, "reach pod", what));
         };

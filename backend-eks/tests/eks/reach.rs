@@ -23,7 +23,11 @@ mod exec {
         TransportBench {
             exec: Arc::new(PodExec::new(config)),
             stranger: Arc::new(PodExec::new(stranger)),
-            endpoint: Endpoint::Exec { task: task.id().to_owned(), instance: None },
+            endpoint: Endpoint::Exec {
+                task: task.id().to_owned(),
+                instance: None,
+                container: None,
+            },
             another_identity: "00000000-0000-0000-0000-000000000000".to_owned(),
             names_signals: false,
             guard: Box::new(double),

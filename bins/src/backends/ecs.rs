@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use fargate_backend_ecs::{AgentSetup, CapacityProvider, EcsConfig, EcsLauncher};
-use fargate_core::{Error, ErrorKind, Pace, Result, TaskLauncher, async_trait};
+use fargate_backend_ecs::{CapacityProvider, EcsConfig, EcsLauncher};
+use fargate_core::{
+    AgentSetup, Endpoint, Error, ErrorKind, ExecRequest, Pace, Result, TaskLauncher, TaskService,
+    async_trait,
+};
 
 use super::joined::Tasks;
 use super::{assume_role, contradiction, set_start};
@@ -26,6 +29,15 @@ pub(super) fn describe(settings: &Settings, image: Option<&str>) -> String {
 impl Tasks for EcsConfig {
     async fn launcher(&self) -> Result<Arc<dyn TaskLauncher>> {
         Ok(Arc::new(EcsLauncher::connect(self.clone()).await?))
+    }
+
+    fn helper(&self, job: &Endpoint) -> Option<Endpoint> {
+        let agent = self.agent.as_ref().filter(|agent| agent.helper.is_some())?;
+        job.clone().on_port(agent.helper_port())
+    }
+
+    fn service_check(&self, service: &TaskService) -> Option<ExecRequest> {
+        self.agent.as_ref()?.service_check(service)
     }
 
     fn pace(&self) -> Pace {
@@ -66,6 +78,9 @@ pub(super) fn config(settings: &Settings) -> Result<EcsConfig> {
     config.assume_role = assume_role(settings, keys::ASSUME_ROLE);
     set_start(settings, &mut config.ssh_user, &mut config.ssh_port, &mut config.launch_timeout);
     config.agent = agent(settings)?;
+    if config.agent.is_some() {
+        config.cache_directory = metadata_directory(settings)?.join("definitions");
+    }
     config.check()?;
     Ok(config)
 }
@@ -78,8 +93,7 @@ fn agent(settings: &Settings) -> Result<Option<AgentSetup>> {
         }
         return Ok(None);
     };
-    let cache = metadata_directory(settings)?.join("definitions");
-    let mut agent = AgentSetup::new(image, cache);
+    let mut agent = AgentSetup::new(image);
     if let Some(port) = settings.number(keys::AGENT_PORT).and_then(|port| u16::try_from(port).ok())
     {
         agent.port = port;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fargate_backend_eks::{
     ClusterAccess, Connect, EksConfig, EksLauncher, PodExec, PodPorts, Toleration,
 };
-use fargate_core::{Pace, Result, TaskLauncher, async_trait};
+use fargate_core::{Endpoint, ExecRequest, Pace, Result, TaskLauncher, TaskService, async_trait};
 
 use super::joined::Tasks;
 use super::way_in::WayIn;
@@ -30,6 +30,14 @@ pub(super) fn describe(settings: &Settings, image: &str) -> String {
 impl Tasks for EksConfig {
     async fn launcher(&self) -> Result<Arc<dyn TaskLauncher>> {
         Ok(Arc::new(EksLauncher::connect(self.clone()).await?))
+    }
+
+    fn helper(&self, _: &Endpoint) -> Option<Endpoint> {
+        None
+    }
+
+    fn service_check(&self, _: &TaskService) -> Option<ExecRequest> {
+        None
     }
 
     fn pace(&self) -> Pace {

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use fargate_core::job::{Credential, JobBackend};
-use fargate_core::{Pace, RemoteExec, Result, TaskLauncher, async_trait};
+use fargate_core::{
+    Endpoint, ExecRequest, Pace, RemoteExec, Result, TaskLauncher, TaskService, async_trait,
+};
 
 use super::way_in::WayIn;
 
@@ -13,6 +15,12 @@ use super::way_in::WayIn;
 pub(super) trait Tasks: fmt::Debug + Send + Sync + 'static {
     /// Connects the launcher.
     async fn launcher(&self) -> Result<Arc<dyn TaskLauncher>>;
+
+    /// Where a task's helper container answers: [`JobBackend::helper`].
+    fn helper(&self, job: &Endpoint) -> Option<Endpoint>;
+
+    /// How to wait for a service: [`JobBackend::service_check`].
+    fn service_check(&self, service: &TaskService) -> Option<ExecRequest>;
 
     /// How often to ask it while waiting.
     fn pace(&self) -> Pace;
@@ -42,6 +50,14 @@ impl<T: Tasks> JobBackend for Joined<T> {
 
     fn exec(&self, credential: &Credential) -> Result<Arc<dyn RemoteExec>> {
         self.way_in.exec(credential)
+    }
+
+    fn helper(&self, job: &Endpoint) -> Option<Endpoint> {
+        self.tasks.helper(job)
+    }
+
+    fn service_check(&self, service: &TaskService) -> Option<ExecRequest> {
+        self.tasks.service_check(service)
     }
 
     fn pace(&self) -> Pace {

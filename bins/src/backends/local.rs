@@ -4,7 +4,9 @@ use std::ffi::OsString;
 use std::sync::Arc;
 
 use fargate_backend_local::{LocalConfig, LocalLauncher};
-use fargate_core::{Error, ErrorKind, Pace, Result, TaskLauncher, async_trait};
+use fargate_core::{
+    Endpoint, Error, ErrorKind, ExecRequest, Pace, Result, TaskLauncher, TaskService, async_trait,
+};
 
 use super::joined::Tasks;
 use crate::config::Settings;
@@ -14,6 +16,14 @@ use crate::driver::local_directory;
 impl Tasks for LocalConfig {
     async fn launcher(&self) -> Result<Arc<dyn TaskLauncher>> {
         Ok(Arc::new(LocalLauncher::new(self.clone())))
+    }
+
+    fn helper(&self, _: &Endpoint) -> Option<Endpoint> {
+        None
+    }
+
+    fn service_check(&self, _: &TaskService) -> Option<ExecRequest> {
+        None
     }
 
     fn pace(&self) -> Pace {

@@ -51,7 +51,9 @@ impl WayIn {
     pub(super) fn new_credential(&self) -> Result<Credential> {
         match self {
             Self::Ssh(ssh) => ssh.new_credential(),
-            Self::PodExec(_) => Ok(Credential { public: String::new(), private: None }),
+            Self::PodExec(_) => {
+                Ok(Credential { public: String::new(), private: None, host_secret: None })
+            }
         }
     }
 
@@ -67,11 +69,19 @@ impl Ssh {
     fn new_credential(&self) -> Result<Credential> {
         let comment = "gitlab-job";
         Ok(match &self.key_file {
-            Some(_) => Credential { public: self.own_key()?.public_line(comment)?, private: None },
+            Some(_) => Credential {
+                public: self.own_key()?.public_line(comment)?,
+                private: None,
+                host_secret: None,
+            },
             None => {
                 let key = SshKey::generate()?;
                 let private = SecretText::new(key.private_pem()?);
-                Credential { public: key.public_line(comment)?, private: Some(private) }
+                Credential {
+                    public: key.public_line(comment)?,
+                    private: Some(private),
+                    host_secret: None,
+                }
             }
         })
     }

@@ -4,6 +4,7 @@ mod exit_codes;
 mod image;
 mod job;
 mod response;
+pub mod stages;
 mod variables;
 
 pub use self::exit_codes::ExitCodes;

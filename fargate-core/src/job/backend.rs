@@ -4,7 +4,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::Credential;
-use crate::{Pace, RemoteExec, Result, TaskLauncher};
+use crate::{Endpoint, ExecRequest, Pace, RemoteExec, Result, TaskLauncher, TaskService};
 
 /// A configured backend, as a job needs it: a launcher, and a way in.
 ///
@@ -31,6 +31,14 @@ pub trait JobBackend: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// `InvalidConfig` when the credential cannot be read.
     fn exec(&self, credential: &Credential) -> Result<Arc<dyn RemoteExec>>;
+
+    /// Where the helper container answers of a task whose job's container answers at `job`; `None`
+    /// where tasks have none.
+    fn helper(&self, job: &Endpoint) -> Option<Endpoint>;
+
+    /// What to run in the job's container to wait for a service: it ends with 0 when the service
+    /// accepts connections and with 1 when it did not in time. `None`: nothing can be waited for.
+    fn service_check(&self, service: &TaskService) -> Option<ExecRequest>;
 
     /// How often to ask this backend while waiting.
     fn pace(&self) -> Pace;

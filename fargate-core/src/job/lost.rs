@@ -69,7 +69,8 @@ impl JobLife {
         let public = record.credential.public.clone();
         let mut spec = TaskSpec::new(record.key.clone(), self.job.owner()?, public);
         spec.labels.clone_from(&record.labels);
-        spec.image.clone_from(&record.image);
+        spec.needs.clone_from(&record.needs);
+        spec.host_secret.clone_from(&record.credential.host_secret);
         Ok(spec)
     }
 

@@ -7,6 +7,7 @@
 //! [`JobLife`] ties a [`JobBackend`] and a store together.
 
 mod backend;
+mod beside;
 mod cleanup;
 mod credential;
 mod id;
@@ -21,11 +22,13 @@ mod store;
 mod tests;
 
 pub use self::backend::JobBackend;
+pub use self::beside::JobContainer;
 pub use self::cleanup::Cleaned;
-pub use self::credential::{Credential, SecretText};
+pub use self::credential::Credential;
 pub use self::id::JobId;
 pub use self::life::JobLife;
 pub use self::observe::{JobEvent, Observer};
 pub use self::prepare::PreparePlan;
 pub use self::record::JobRecord;
 pub use self::store::HandleStore;
+pub use crate::SecretText;

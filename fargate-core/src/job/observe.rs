@@ -1,7 +1,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::{Endpoint, Error, TaskHandle};
+use crate::{Endpoint, Error, TaskHandle, TaskService};
 
 /// Something a person watching the job would like to know.
 #[derive(Debug)]
@@ -45,6 +45,27 @@ pub enum JobEvent<'a> {
         endpoint: &'a Endpoint,
         /// Since the launch.
         after: Duration,
+    },
+    /// A service accepts connections.
+    ServiceUp {
+        /// The service.
+        service: &'a TaskService,
+        /// Since the task accepted commands.
+        after: Duration,
+    },
+    /// A service did not accept connections in time; the job goes on.
+    ServiceDown {
+        /// The service.
+        service: &'a TaskService,
+        /// Since the task accepted commands.
+        after: Duration,
+        /// The last lines it has written, or why there are none.
+        log: std::result::Result<&'a [String], &'a Error>,
+    },
+    /// Nothing shows whether a service is up: its port is not known, or nobody can look.
+    ServiceUnchecked {
+        /// The service.
+        service: &'a TaskService,
     },
     /// The address has not answered for a while; the wait goes on.
     StillWaiting(&'a Error),

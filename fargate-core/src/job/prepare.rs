@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -8,7 +9,7 @@ use super::lost::{ledger_needed, outcome_unknown};
 use super::{JobEvent, JobLife, JobRecord};
 use crate::{
     Backoff, Endpoint, Error, ErrorKind, RemoteExec, Result, Retry, StopCause, Stopped, TaskHandle,
-    TaskImage, TaskLauncherExt, TaskStatus, Waiting,
+    TaskLauncherExt, TaskNeeds, TaskStatus, Waiting,
 };
 
 /// How long a launch that is under way may still take after a cancel: dropping the request would
@@ -24,8 +25,8 @@ const LOOK: Duration = Duration::from_secs(2);
 pub struct PreparePlan {
     /// For people and bills: tags on ECS, labels on Kubernetes.
     pub labels: BTreeMap<String, String>,
-    /// The image to run instead of the backend's own, where the backend can choose one.
-    pub image: Option<TaskImage>,
+    /// What the task is to have that others of its backend need not.
+    pub needs: TaskNeeds,
     /// How long the task may live before it ends itself, where the backend can see to that.
     pub task_deadline: Option<Duration>,
     /// From the call to a task that accepts commands.
@@ -33,10 +34,15 @@ pub struct PreparePlan {
 }
 
 impl PreparePlan {
-    /// A plan without labels and task deadline, for the backend's own image.
+    /// A plan without labels and task deadline, for the backend's own image and sizes.
     #[must_use]
     pub fn new(start_timeout: Duration) -> Self {
-        Self { labels: BTreeMap::new(), image: None, task_deadline: None, start_timeout }
+        Self {
+            labels: BTreeMap::new(),
+            needs: TaskNeeds::default(),
+            task_deadline: None,
+            start_timeout,
+        }
     }
 }
 
@@ -109,7 +115,7 @@ impl JobLife {
             self.backend.new_credential()?,
         );
         record.labels.clone_from(&plan.labels);
-        record.image.clone_from(&plan.image);
+        record.needs.clone_from(&plan.needs);
         self.store.save(&record)?;
         Ok(record)
     }
@@ -164,7 +170,8 @@ impl JobLife {
         if let Some(endpoint) = &record.endpoint {
             // It was ready before: only the same host key will do now.
             let endpoint = self.probe_again(&*exec, endpoint, deadline, cancel).await?;
-            return self.ready(record, endpoint, launched.elapsed());
+            record.endpoint = Some(endpoint);
+            return self.ready(record, &exec, launched.elapsed(), cancel).await;
         }
         let task = match &record.task {
             Some(task) => task.clone(),
@@ -190,7 +197,11 @@ impl JobLife {
                 });
             })
             .await?;
-        self.ready(record, endpoint, launched.elapsed())
+        if let Some(at) = self.backend.helper(&endpoint) {
+            record.helper = Some(self.wait_helper(&task, &exec, at, deadline, cancel).await?);
+        }
+        record.endpoint = Some(endpoint);
+        self.ready(record, &exec, launched.elapsed(), cancel).await
     }
 
     /// Probes a task that was ready before, for as long as it merely does not answer.
@@ -224,13 +235,19 @@ impl JobLife {
         }
     }
 
-    fn ready(&self, record: &mut JobRecord, endpoint: Endpoint, after: Duration) -> Result<()> {
-        record.endpoint = Some(endpoint);
+    /// Notes that the task accepts commands, and waits for its services.
+    async fn ready(
+        &self,
+        record: &JobRecord,
+        exec: &Arc<dyn RemoteExec>,
+        after: Duration,
+        cancel: &CancellationToken,
+    ) -> Result<()> {
         self.store.save(record)?;
         if let Some(endpoint) = &record.endpoint {
             self.tell(&JobEvent::Ready { endpoint, after });
         }
-        Ok(())
+        self.wait_services(record, exec, cancel).await
     }
 
     /// Launches; on cancel and at the deadline lets a request that is under way come to its end.
@@ -294,7 +311,7 @@ const OP: &str = "start the task";
 /// Stands for a start timeout too long for the clock.
 const LONGEST: Duration = Duration::from_secs(30 * 24 * 3600);
 
-fn cancelled(when: &str) -> Error {
+pub(super) fn cancelled(when: &str) -> Error {
     Error::new(ErrorKind::Cancelled, OP, format!("cancelled {when}"))
 }
 

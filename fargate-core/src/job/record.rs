@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::{Credential, JobId};
-use crate::{Endpoint, TaskHandle, TaskImage, TaskKey};
+use crate::{Endpoint, TaskHandle, TaskKey, TaskNeeds};
 
 /// What one stage of a job leaves for the next.
 ///
@@ -23,13 +23,16 @@ pub struct JobRecord {
     pub created: u64,
     /// The labels it is launched with: launching the key again must be the same request.
     pub labels: BTreeMap<String, String>,
-    /// The image it is launched with, for the same reason; `None` is the backend's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub image: Option<TaskImage>,
+    /// What it is launched with, for the same reason.
+    #[serde(flatten)]
+    pub needs: TaskNeeds,
     /// The task, once the backend has accepted it.
     pub task: Option<TaskHandle>,
     /// Where it accepts commands, once it does; with its host key.
     pub endpoint: Option<Endpoint>,
+    /// Where its helper container does, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub helper: Option<Endpoint>,
     /// What lets the driver in.
     pub credential: Credential,
 }
@@ -47,9 +50,10 @@ impl JobRecord {
             key,
             created: now().as_secs(),
             labels: BTreeMap::new(),
-            image: None,
+            needs: TaskNeeds::default(),
             task: None,
             endpoint: None,
+            helper: None,
             credential,
         }
     }

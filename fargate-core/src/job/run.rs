@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-use super::JobLife;
+use super::{JobContainer, JobLife};
 use crate::{
     Error, ErrorKind, ExecRequest, ExitStatus, OutputSink, Result, TaskHandle, TaskLauncherExt,
 };
@@ -11,7 +11,7 @@ use crate::{
 const DIAGNOSIS: Duration = Duration::from_secs(20);
 
 impl JobLife {
-    /// Runs one script on the job's task.
+    /// Runs one script in a container of the job's task.
     ///
     /// The backend is not asked anything, unless there is no connection (any more): then for 20 s
     /// at most whether the task is over, to say why.
@@ -22,7 +22,12 @@ impl JobLife {
     ///
     /// # Cancel safety
     /// Not cancel-safe; use [`ExecRequest::cancel`].
-    pub async fn run(&self, request: ExecRequest, out: &mut dyn OutputSink) -> Result<ExitStatus> {
+    pub async fn run(
+        &self,
+        container: JobContainer,
+        request: ExecRequest,
+        out: &mut dyn OutputSink,
+    ) -> Result<ExitStatus> {
         let record = self.store.load(&self.job)?.ok_or_else(|| {
             Error::new(
                 ErrorKind::NotFound,
@@ -34,7 +39,8 @@ impl JobLife {
                  else check that every stage uses the same [TaskMetadata] Directory",
             )
         })?;
-        let Some(endpoint) = &record.endpoint else {
+        let helper = record.helper.as_ref().filter(|_| container == JobContainer::Helper);
+        let Some(endpoint) = helper.or(record.endpoint.as_ref()) else {
             return Err(Error::new(
                 ErrorKind::NotFound,
                 "find the job's task",

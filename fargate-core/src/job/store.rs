@@ -238,7 +238,7 @@ mod tests {
 
     fn record(job: &JobId) -> JobRecord {
         let private = Some(SecretText::new(Zeroizing::new("hunter2".to_owned())));
-        let credential = Credential { public: "ssh-ed25519 A".into(), private };
+        let credential = Credential { public: "ssh-ed25519 A".into(), private, host_secret: None };
         JobRecord::new(job.clone(), job.new_attempt().unwrap(), credential)
     }
 
@@ -271,11 +271,11 @@ mod tests {
         store.save(&written).unwrap();
         let text = fs::read_to_string(store.path(&job)).unwrap();
         assert!(!text.contains("image"), "{text}");
-        assert_eq!(store.load(&job).unwrap().unwrap().image, None);
+        assert_eq!(store.load(&job).unwrap().unwrap().needs.image, None);
         let image = TaskImage::new("registry/a:1").entrypoint(["/init", "$(x)"]);
-        written.image = Some(image.pull_policy(PullPolicy::IfNotPresent));
+        written.needs.image = Some(image.pull_policy(PullPolicy::IfNotPresent));
         store.save(&written).unwrap();
-        assert_eq!(store.load(&job).unwrap().unwrap().image, written.image);
+        assert_eq!(store.load(&job).unwrap().unwrap().needs, written.needs);
     }
 
     #[test]

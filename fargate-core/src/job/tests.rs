@@ -13,21 +13,26 @@ use super::lost::outcome_unknown;
 use super::*;
 use crate::testkit::{Faults, FaultyExec, FaultyLauncher, MemoryCloud, Method, When};
 use crate::{
-    Collected, Error, ErrorKind, ExecRequest, ExitStatus, Pace, RemoteExec, Result, StopCause,
-    Stopped, TaskImage, TaskLauncher,
+    Collected, Endpoint, Error, ErrorKind, ExecRequest, ExitStatus, Pace, RemoteExec, Result,
+    StopCause, Stopped, TaskImage, TaskLauncher, TaskService,
 };
+
+mod beside;
 
 #[derive(Debug)]
 struct World {
     cloud: MemoryCloud,
     faults: Arc<Faults>,
     directory: tempfile::TempDir,
+    helper: Option<u16>,
 }
 
 #[derive(Debug)]
 struct Backend {
     cloud: MemoryCloud,
     faults: Arc<Faults>,
+    /// The port of a helper container.
+    helper: Option<u16>,
 }
 
 #[async_trait]
@@ -37,11 +42,23 @@ impl JobBackend for Backend {
     }
 
     fn new_credential(&self) -> Result<Credential> {
-        Ok(Credential { public: format!("key {}", fastrand::u64(..)), private: None })
+        Ok(Credential {
+            public: format!("key {}", fastrand::u64(..)),
+            private: None,
+            host_secret: None,
+        })
     }
 
     fn exec(&self, _: &Credential) -> Result<Arc<dyn RemoteExec>> {
         Ok(Arc::new(FaultyExec::new(Arc::new(self.cloud.clone()), self.faults.clone())))
+    }
+
+    fn helper(&self, job: &Endpoint) -> Option<Endpoint> {
+        job.clone().on_port(self.helper?)
+    }
+
+    fn service_check(&self, service: &TaskService) -> Option<ExecRequest> {
+        service.port.map(|port| ExecRequest::script(format!("exit {}", u8::from(port == 1))))
     }
 
     fn pace(&self) -> Pace {
@@ -52,7 +69,7 @@ impl JobBackend for Backend {
 impl World {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        Self { cloud: MemoryCloud::new(), faults: Faults::new(), directory }
+        Self { cloud: MemoryCloud::new(), faults: Faults::new(), directory, helper: None }
     }
 
     fn store(&self) -> HandleStore {
@@ -61,7 +78,8 @@ impl World {
 
     /// A new process of the same job.
     fn life(&self) -> JobLife {
-        let backend = Backend { cloud: self.cloud.clone(), faults: self.faults.clone() };
+        let backend =
+            Backend { cloud: self.cloud.clone(), faults: self.faults.clone(), helper: self.helper };
         JobLife::new(job(), Arc::new(backend), self.store(), Arc::new(()))
     }
 
@@ -92,7 +110,13 @@ impl World {
     }
 
     async fn run(&self, script: &str) -> Result<ExitStatus> {
-        self.life().run(ExecRequest::script(script.to_owned()), &mut Collected::default()).await
+        self.life()
+            .run(
+                JobContainer::Job,
+                ExecRequest::script(script.to_owned()),
+                &mut Collected::default(),
+            )
+            .await
     }
 
     async fn cleanup_leaves_nothing(&self) {
@@ -194,7 +218,7 @@ async fn after_a_killed_prepare_the_next_one_goes_on_with_the_same_task() {
 async fn a_key_is_launched_again_with_the_image_it_had() {
     let asked_for = |image: Option<&str>| {
         let mut plan = plan();
-        plan.image = image.map(|name| TaskImage::new(name).entrypoint(["/init", "-v"]));
+        plan.needs.image = image.map(|name| TaskImage::new(name).entrypoint(["/init", "-v"]));
         plan
     };
     for (first, second) in [(Some("a:1"), Some("b:1")), (None, Some("b:1")), (Some("a:1"), None)] {
@@ -208,8 +232,8 @@ async fn a_key_is_launched_again_with_the_image_it_had() {
         world.life().prepare(&asked_for(second), &cancel).await.unwrap();
         let asked = world.cloud.asked();
         assert_eq!(asked.len(), 2);
-        assert_eq!(asked[0].image, asked_for(first).image);
-        assert_eq!((&asked[0].key, &asked[0].image), (&asked[1].key, &asked[1].image));
+        assert_eq!(asked[0].needs.image, asked_for(first).needs.image);
+        assert_eq!((&asked[0].key, &asked[0].needs.image), (&asked[1].key, &asked[1].needs.image));
         world.cleanup_leaves_nothing().await;
     }
 }
@@ -425,10 +449,12 @@ async fn a_lost_connection_to_a_task_that_runs_stays_a_lost_connection() {
 async fn another_job_reaches_neither_the_task_nor_the_record() {
     let world = World::new();
     world.prepare().await.unwrap();
-    let backend = Backend { cloud: world.cloud.clone(), faults: world.faults.clone() };
+    let backend =
+        Backend { cloud: world.cloud.clone(), faults: world.faults.clone(), helper: None };
     let other = JobId::from_fields(&["server", "8"]);
     let life = JobLife::new(other, Arc::new(backend), world.store(), Arc::new(()));
-    let run = life.run(ExecRequest::script("true"), &mut Collected::default()).await;
+    let run =
+        life.run(JobContainer::Job, ExecRequest::script("true"), &mut Collected::default()).await;
     assert_eq!(run.unwrap_err().kind(), ErrorKind::NotFound);
     assert_eq!(life.cleanup().await.unwrap(), Cleaned::Nothing);
     assert_eq!(world.cloud.running(), 1);

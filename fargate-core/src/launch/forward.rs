@@ -38,6 +38,15 @@ macro_rules! forward {
             async fn list(&self, owner: &str) -> Result<Vec<TaskHandle>> {
                 (**self).list(owner).await
             }
+
+            async fn log(
+                &self,
+                task: &TaskHandle,
+                container: &str,
+                lines: usize,
+            ) -> Result<Vec<String>> {
+                (**self).log(task, container, lines).await
+            }
         }
     };
 }

@@ -121,6 +121,20 @@ pub trait TaskLauncher: fmt::Debug + Send + Sync + 'static {
     /// # Cancel safety
     /// Cancel-safe.
     async fn list(&self, owner: &str) -> Result<Vec<TaskHandle>>;
+
+    /// The last lines that a container of the task has written, oldest first.
+    ///
+    /// # Behavior
+    /// 1. At most `lines` of them; what is not UTF-8 is replaced.
+    /// 2. A container that has written nothing (yet) has none.
+    ///
+    /// # Errors
+    /// `Unsupported` where nobody keeps them, or for a handle of another backend; `NotFound` for a
+    /// container that the task does not have; service errors as for [`launch`](Self::launch).
+    ///
+    /// # Cancel safety
+    /// Cancel-safe.
+    async fn log(&self, task: &TaskHandle, container: &str, lines: usize) -> Result<Vec<String>>;
 }
 
 const _: Option<&dyn TaskLauncher> = None;

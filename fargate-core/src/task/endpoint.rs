@@ -43,6 +43,9 @@ pub enum Endpoint {
         /// What tells this task from an earlier or later one of the same name. `None` until it is
         /// known, as a host key is.
         instance: Option<String>,
+        /// The container of the task; `None` is the one that runs the jobs.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        container: Option<String>,
     },
 }
 
@@ -54,6 +57,20 @@ impl Endpoint {
         match self {
             Self::Ssh { host_key, .. } | Self::Forwarded { host_key, .. } => host_key.as_deref(),
             Self::Exec { instance, .. } => instance.as_deref(),
+        }
+    }
+
+    /// Another server of the same task, whose identity is not known yet; `None` where a place has no
+    /// ports.
+    #[must_use]
+    pub fn on_port(mut self, other: u16) -> Option<Self> {
+        match &mut self {
+            Self::Ssh { port, host_key, .. } | Self::Forwarded { port, host_key, .. } => {
+                *port = other;
+                *host_key = None;
+                Some(self)
+            }
+            Self::Exec { .. } => None,
         }
     }
 
@@ -74,7 +91,8 @@ impl fmt::Display for Endpoint {
         match self {
             Self::Ssh { host, port, user, .. } => write!(f, "{user}@{host}:{port}"),
             Self::Forwarded { task, port, user, .. } => write!(f, "{user}@{task}:{port}"),
-            Self::Exec { task, .. } => f.write_str(task),
+            Self::Exec { task, container: None, .. } => f.write_str(task),
+            Self::Exec { task, container: Some(name), .. } => write!(f, "{name} of {task}"),
         }
     }
 }

@@ -17,12 +17,29 @@ pub struct TaskImage {
     /// When to pull it; `None` is the backend's default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pull_policy: Option<PullPolicy>,
+    /// The platform to take it for, such as `linux/arm64`; `None` is the backend's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platform: Option<String>,
+    /// The user it runs as, by name or number; `None` is the image's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// What lets the platform pull it from a private registry, as the backend names it: the ARN of
+    /// a secret on ECS, the name of a secret in Kubernetes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_secret: Option<String>,
 }
 
 impl TaskImage {
     /// The image `name` with its own entry point, pulled when the backend thinks fit.
     pub fn new(name: impl Into<String>) -> Self {
-        Self { name: name.into(), entrypoint: Vec::new(), pull_policy: None }
+        Self {
+            name: name.into(),
+            entrypoint: Vec::new(),
+            pull_policy: None,
+            platform: None,
+            user: None,
+            pull_secret: None,
+        }
     }
 
     /// Runs this instead of the image's own entry point, the program first.
@@ -36,6 +53,27 @@ impl TaskImage {
     #[must_use]
     pub fn pull_policy(mut self, policy: PullPolicy) -> Self {
         self.pull_policy = Some(policy);
+        self
+    }
+
+    /// Says which platform to take it for.
+    #[must_use]
+    pub fn platform(mut self, platform: impl Into<String>) -> Self {
+        self.platform = Some(platform.into());
+        self
+    }
+
+    /// Says which user it runs as.
+    #[must_use]
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        self.user = Some(user.into());
+        self
+    }
+
+    /// Says what lets the platform pull it.
+    #[must_use]
+    pub fn pull_secret(mut self, secret: impl Into<String>) -> Self {
+        self.pull_secret = Some(secret.into());
         self
     }
 }

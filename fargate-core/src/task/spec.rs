@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::TaskImage;
-use crate::{Error, ErrorKind, Result};
+use super::{TaskImage, TaskNeeds};
+use crate::{Error, ErrorKind, Result, SecretText};
 
 /// Names one launch: the idempotency key.
 ///
@@ -82,8 +82,10 @@ pub struct TaskSpec {
     pub authorized_key: String,
     /// For people and bills: tags on ECS, labels on Kubernetes.
     pub labels: BTreeMap<String, String>,
-    /// The image to run instead of the backend's own, where the backend can choose one.
-    pub image: Option<TaskImage>,
+    /// What the task proves its host key with, where it can: [`crate::host_proof`].
+    pub host_secret: Option<SecretText>,
+    /// What this task is to have that others of its backend need not.
+    pub needs: TaskNeeds,
     /// How long the task may live before it ends itself, where the backend can see to that.
     pub deadline: Option<Duration>,
     /// How long the launcher may look for room. A launcher may have a shorter limit of its own.
@@ -98,7 +100,8 @@ impl TaskSpec {
             owner,
             authorized_key: authorized_key.into(),
             labels: BTreeMap::new(),
-            image: None,
+            host_secret: None,
+            needs: TaskNeeds::default(),
             deadline: None,
             launch_timeout: None,
         }
@@ -114,7 +117,21 @@ impl TaskSpec {
     /// Runs this image instead of the backend's own.
     #[must_use]
     pub fn image(mut self, image: TaskImage) -> Self {
-        self.image = Some(image);
+        self.needs.image = Some(image);
+        self
+    }
+
+    /// Says all that this task is to have of its own.
+    #[must_use]
+    pub fn needs(mut self, needs: TaskNeeds) -> Self {
+        self.needs = needs;
+        self
+    }
+
+    /// Lets the task prove its host key.
+    #[must_use]
+    pub fn host_secret(mut self, secret: SecretText) -> Self {
+        self.host_secret = Some(secret);
         self
     }
 

@@ -23,6 +23,8 @@ pub enum Method {
     Stop,
     /// [`TaskLauncher::list`]
     List,
+    /// [`TaskLauncher::log`]
+    Log,
     /// [`RemoteExec::probe`]
     Probe,
     /// [`RemoteExec::exec`]
@@ -147,6 +149,10 @@ impl TaskLauncher for FaultyLauncher {
 
     async fn list(&self, owner: &str) -> Result<Vec<TaskHandle>> {
         self.faults.around(Method::List, self.inner.list(owner)).await
+    }
+
+    async fn log(&self, task: &TaskHandle, container: &str, lines: usize) -> Result<Vec<String>> {
+        self.faults.around(Method::Log, self.inner.log(task, container, lines)).await
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
 /// A backend that only remembers: for tests of what is built on top of a backend.
 ///
 /// Clones share the same tasks, as processes share a cloud. A script "run" on it prints its own
-/// text and exits with 0, or with N if its last line is `exit N`.
+/// text, on standard error where it runs, and exits with 0, or with N if its last line is `exit N`.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryCloud {
     state: Arc<Mutex<State>>,
@@ -163,6 +163,12 @@ impl TaskLauncher for MemoryCloud {
         });
         Ok(mine.map(|(key, _)| if state.untagged { nameless(key) } else { handle(key) }).collect())
     }
+
+    /// Every container has written its own name and its task's.
+    async fn log(&self, task: &TaskHandle, container: &str, lines: usize) -> Result<Vec<String>> {
+        let key: String = task.state(BACKEND)?;
+        Ok([container.to_owned(), key].into_iter().take(lines).collect())
+    }
 }
 
 #[async_trait]
@@ -173,11 +179,12 @@ impl RemoteExec for MemoryCloud {
 
     async fn exec(
         &self,
-        _: &Endpoint,
+        at: &Endpoint,
         request: ExecRequest,
         out: &mut dyn OutputSink,
     ) -> Result<ExitStatus> {
         out.write(Stream::Stdout, &request.script).await?;
+        out.write(Stream::Stderr, at.to_string().as_bytes()).await?;
         let text = String::from_utf8_lossy(&request.script);
         let code = text.trim_end().rsplit('\n').next().and_then(|last| last.strip_prefix("exit "));
         Ok(ExitStatus::Code(code.and_then(|code| code.parse().ok()).unwrap_or(0)))

@@ -38,7 +38,7 @@ fn base(change: impl FnOnce(&mut Value)) -> Base {
 }
 
 fn agent() -> AgentSetup {
-    AgentSetup::new("registry.example.com/agent:1", "/tmp")
+    AgentSetup::new("registry.example.com/agent:1")
 }
 
 fn laid(base: &Base, image: Option<&TaskImage>) -> Result<Value> {
@@ -136,7 +136,7 @@ fn credentials_of_the_bases_registry_are_sent_to_no_other() {
     let hub = job(Some(&TaskImage::new("alpine")));
     assert_eq!(hub.get("repositoryCredentials"), None, "{hub}");
     let mut agent = agent();
-    agent.image = "public.ecr.aws/x/agent:1".to_owned();
+    agent.image = TaskImage::new("public.ecr.aws/x/agent:1");
     let laid = overlay(&base(|_| {}), "ci-coordinator", &agent, None).unwrap();
     let bringer = &laid["containerDefinitions"][2];
     assert_eq!(bringer.get("repositoryCredentials"), None, "{bringer}");
@@ -204,7 +204,7 @@ fn an_image_has_as_long_a_name_as_ecs_takes_and_a_digest_does_not_count() {
         assert!(error.message().contains("256 characters"), "{error}");
     }
     let mut agent = agent();
-    agent.image = name(300);
+    agent.image = TaskImage::new(name(300));
     let error = overlay(&base(|_| {}), "ci-coordinator", &agent, None).unwrap_err();
     assert!(error.message().contains("AgentImage"), "{error}");
 }

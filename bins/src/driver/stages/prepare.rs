@@ -43,7 +43,7 @@ pub(in crate::driver) async fn prepare(cli: &Cli, codes: &ExitCodes) -> Result<E
             timeout.min(DEFAULT_DEADLINE * 30) + DEADLINE_MARGIN
         }));
     plan.labels = job.labels;
-    plan.image = choice.image;
+    plan.needs.image = choice.image;
     choice.note.iter().for_each(|note| say(note));
     say(&backends::describe(&settings, choice.shown.as_deref()));
     life.prepare(&plan, &cancel).await.map_err(explain)?;

@@ -10,7 +10,7 @@ use crate::driver::job_log::say;
 use crate::driver::output::Output;
 use crate::driver::signals::{cancelled_by_signal, explain};
 use crate::exit::Exit;
-use crate::gitlab::ExitCodes;
+use crate::gitlab::{ExitCodes, stages};
 
 /// Runs one script on the job's task.
 pub(in crate::driver) async fn run(
@@ -38,7 +38,7 @@ pub(in crate::driver) async fn run(
     };
     let request = ExecRequest::script(script).interpreter(interpreter).cancel(cancel);
     let mut output = Output::new();
-    let status = match life.run(request, &mut output).await {
+    let status = match life.run(stages::container(stage), request, &mut output).await {
         Ok(status) => status,
         Err(error) => {
             output.write_rest().await;
