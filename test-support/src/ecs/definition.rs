@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::api_error::ApiError;
 use super::request::{list, text};
+use super::tags::{self, Tags};
 use super::{TaskDefinition, ids};
 
 /// Every revision of every family, as `DescribeTaskDefinition` shows it.
@@ -15,7 +16,7 @@ use super::{TaskDefinition, ids};
 pub(super) struct Definitions {
     families: BTreeMap<String, Vec<Value>>,
     /// The tags of each `family:revision`.
-    tags: BTreeMap<String, Value>,
+    tags: BTreeMap<String, Tags>,
 }
 
 impl Definitions {
@@ -32,24 +33,50 @@ impl Definitions {
         }
     }
 
-    /// The tags that a definition was registered with.
+    /// Families, by name, whose names begin with `prefix` and of whose revisions `wanted` picks
+    /// one.
+    pub(super) fn families(&self, prefix: &str, wanted: impl Fn(&[Value]) -> bool) -> Vec<&str> {
+        let named = self.families.iter().filter(|(name, _)| name.starts_with(prefix));
+        named.filter(|(_, all)| wanted(all)).map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// The ARNs of revisions in `status`, by family and number; of one family, if one is named.
+    pub(super) fn revisions(&self, family: Option<&str>, status: &str) -> Vec<&str> {
+        let named = self.families.iter().filter(|(name, _)| family.is_none_or(|one| one == *name));
+        named
+            .flat_map(|(_, revisions)| revisions)
+            .filter(|one| one["status"] == status)
+            .filter_map(|one| text(one, "taskDefinitionArn"))
+            .collect()
+    }
+
+    /// The tags of a definition.
     pub(super) fn tags(&self, definition: &Value) -> Value {
         let name = text(definition, "taskDefinitionArn").map(ids::last_part).unwrap_or_default();
-        self.tags.get(name).cloned().unwrap_or_else(|| json!([]))
+        tags::json(self.tags.get(name).unwrap_or(&Tags::new()))
     }
 
-    /// Takes a revision out of use: it is still shown, but nothing new runs it.
-    pub(super) fn deregister(&mut self, name: &str) -> Option<Value> {
+    /// The tags of a `family:revision` or an ARN that exists, to be changed.
+    pub(super) fn tags_mut(&mut self, name: &str) -> Option<&mut Tags> {
+        let name = ids::last_part(name);
+        self.revision_mut(name)?;
+        Some(self.tags.entry(name.to_owned()).or_default())
+    }
+
+    /// The revision that `family:revision` or an ARN means.
+    pub(super) fn revision_mut(&mut self, name: &str) -> Option<&mut Value> {
         let (family, revision) = ids::last_part(name).split_once(':')?;
         let index = revision.parse::<usize>().ok()?.checked_sub(1)?;
-        let definition = self.families.get_mut(family)?.get_mut(index)?;
-        definition["status"] = "INACTIVE".into();
-        definition["deregisteredAt"] = ids::now().into();
-        Some(definition.clone())
+        self.families.get_mut(family)?.get_mut(index)
     }
 
-    /// Adds a revision from the fields of `RegisterTaskDefinition`.
-    pub(super) fn register(&mut self, region: &str, input: &Value) -> Result<Value, ApiError> {
+    /// Adds a revision with `tags` from the fields of `RegisterTaskDefinition`.
+    pub(super) fn register(
+        &mut self,
+        region: &str,
+        input: &Value,
+        tags: Tags,
+    ) -> Result<Value, ApiError> {
         let family = text(input, "family").ok_or_else(|| ApiError::client("Family is null."))?;
         let letters = |char: char| char.is_ascii_alphanumeric() || "-_".contains(char);
         if family.len() > 255 || !family.chars().all(letters) {
@@ -81,8 +108,8 @@ impl Definitions {
         definition["status"] = "ACTIVE".into();
         definition["compatibilities"] = json!(["EC2", "FARGATE"]);
         definition["registeredAt"] = ids::now().into();
-        let tags = definition.as_object_mut().and_then(|fields| fields.remove("tags"));
-        self.tags.insert(name, tags.unwrap_or_else(|| json!([])));
+        definition.as_object_mut().map(|fields| fields.remove("tags"));
+        self.tags.insert(name, tags);
         for name in ["volumes", "placementConstraints"] {
             if definition.get(name).is_none() {
                 definition[name] = json!([]);
@@ -116,6 +143,7 @@ impl Definitions {
                 "cpu": "256", "memory": "512",
                 "taskRoleArn": role("task"), "executionRoleArn": role("execution"),
             }),
+            Tags::new(),
         )?;
         Ok(())
     }

@@ -25,6 +25,7 @@ mod rate;
 mod request;
 mod server;
 mod state;
+mod tags;
 mod task;
 mod task_json;
 mod view;

@@ -36,6 +36,8 @@ impl RateLimits {
                 bucket(&["DescribeTasks", "ListTasks"], 100.0, 20.0),
                 bucket(&["RegisterTaskDefinition", "DeregisterTaskDefinition"], 20.0, 1.0),
                 bucket(&["DescribeTaskDefinition"], 50.0, 20.0),
+                bucket(&["ListTaskDefinitions", "ListTaskDefinitionFamilies"], 50.0, 20.0),
+                bucket(&["DeleteTaskDefinitions"], 5.0, 1.0),
                 bucket(&["DescribeClusters", "ListClusters"], 50.0, 20.0),
                 bucket(&["TagResource", "ListTagsForResource"], 20.0, 10.0),
             ],

@@ -22,7 +22,7 @@ impl Service {
 }
 
 /// What the double can do.
-pub(super) const OPERATIONS: [(Service, &str); 14] = [
+pub(super) const OPERATIONS: [(Service, &str); 17] = [
     (Service::Ecs, "RunTask"),
     (Service::Ecs, "DescribeTasks"),
     (Service::Ecs, "StopTask"),
@@ -32,6 +32,9 @@ pub(super) const OPERATIONS: [(Service, &str); 14] = [
     (Service::Ecs, "RegisterTaskDefinition"),
     (Service::Ecs, "DescribeTaskDefinition"),
     (Service::Ecs, "DeregisterTaskDefinition"),
+    (Service::Ecs, "DeleteTaskDefinitions"),
+    (Service::Ecs, "ListTaskDefinitions"),
+    (Service::Ecs, "ListTaskDefinitionFamilies"),
     (Service::Ecs, "DescribeClusters"),
     (Service::Ecs, "ListClusters"),
     (Service::Ec2, "DescribeNetworkInterfaces"),

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::ids;
 use super::task::{State, Task};
+use super::{ids, tags};
 
 /// The `Task` structure of the ECS API.
 pub(super) fn describe(task: &Task, zone: &str, with_tags: bool) -> Value {
@@ -27,7 +27,7 @@ pub(super) fn describe(task: &Task, zone: &str, with_tags: bool) -> Value {
         "overrides": task.overrides,
         "platformFamily": "Linux",
         "platformVersion": task.platform_version,
-        "tags": if with_tags { tags(task) } else { json!([]) },
+        "tags": if with_tags { tags::json(&task.tags) } else { json!([]) },
         "taskArn": task.arn,
         "taskDefinitionArn": task.definition_arn,
         "version": task.version,
@@ -56,11 +56,6 @@ pub(super) fn describe(task: &Task, zone: &str, with_tags: bool) -> Value {
         put("stoppedReason", Some(end.reason.clone().into()));
     }
     out
-}
-
-/// The tags as a list of key and value.
-pub(super) fn tags(task: &Task) -> Value {
-    task.tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect()
 }
 
 fn attachment(task: &Task) -> Value {

@@ -6,6 +6,7 @@ mod agent_image;
 mod api;
 mod client;
 mod containers;
+mod definitions;
 mod faults;
 mod images;
 mod rates;

@@ -1,8 +1,9 @@
 //! `ListTasks`.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::check_cluster;
+use super::pages::{page, page_size};
 use crate::ecs::api_error::ApiError;
 use crate::ecs::ids;
 use crate::ecs::request::Request;
@@ -14,11 +15,7 @@ pub(super) fn list_tasks(world: &World, request: &Request) -> Result<Value, ApiE
     if !["RUNNING", "PENDING", "STOPPED"].contains(&desired) {
         return Err(ApiError::invalid("Invalid desired status."));
     }
-    let most = match request.body.get("maxResults").and_then(Value::as_u64) {
-        None => 100,
-        Some(most @ 1..=100) => usize::try_from(most).unwrap_or(100),
-        Some(_) => return Err(ApiError::invalid("maxResults must be between 1 and 100.")),
-    };
+    let most = page_size(request)?;
     let others = ["containerInstance", "family", "launchType", "serviceName", "daemonName"];
     if request.text("startedBy").is_some()
         && (desired != "RUNNING" || others.iter().any(|other| request.text(other).is_some()))
@@ -31,8 +28,7 @@ pub(super) fn list_tasks(world: &World, request: &Request) -> Result<Value, ApiE
     let memory = world.memory();
     let lag = memory.faults.list_lag();
     let visible = |created: f64| lag.is_zero() || created + lag.as_secs_f64() <= ids::now();
-    let after = request.text("nextToken");
-    let mut found: Vec<&str> = memory
+    let found = memory
         .tasks
         .values()
         .filter(|task| {
@@ -43,14 +39,6 @@ pub(super) fn list_tasks(world: &World, request: &Request) -> Result<Value, ApiE
                 && agrees("launchType", Some("FARGATE"))
         })
         .map(|task| task.arn.as_str())
-        .filter(|arn| after.is_none_or(|after| *arn > after))
         .collect();
-    let more = found.len() > most;
-    found.truncate(most);
-    let mut out = json!({"taskArns": found});
-    if more {
-        // The last ARN of this page is where the next one goes on.
-        out["nextToken"] = found.last().copied().into();
-    }
-    Ok(out)
+    Ok(page("taskArns", found, most, request))
 }

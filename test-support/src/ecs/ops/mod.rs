@@ -7,6 +7,7 @@ mod launch_checks;
 mod launch_task;
 mod list;
 mod network;
+mod pages;
 mod run;
 mod stop;
 mod sts;
@@ -40,6 +41,9 @@ pub(super) fn perform(world: &Arc<World>, request: &Request) -> Result<Answer, A
         (Service::Ecs, "RegisterTaskDefinition") => definitions::register(world, request)?,
         (Service::Ecs, "DescribeTaskDefinition") => definitions::describe(world, request)?,
         (Service::Ecs, "DeregisterTaskDefinition") => definitions::deregister(world, request)?,
+        (Service::Ecs, "DeleteTaskDefinitions") => definitions::delete(world, request)?,
+        (Service::Ecs, "ListTaskDefinitions") => definitions::list(world, request)?,
+        (Service::Ecs, "ListTaskDefinitionFamilies") => definitions::families(world, request)?,
         (Service::Ecs, "DescribeClusters") => clusters::describe_clusters(world, request),
         (Service::Ecs, "ListClusters") => clusters::list_clusters(world),
         (Service::Ec2, "DescribeNetworkInterfaces") => {

@@ -1,18 +1,17 @@
-//! `TagResource` and `ListTagsForResource`, for tasks.
-
-use std::collections::BTreeMap;
+//! `TagResource` and `ListTagsForResource`, for tasks and task definitions.
 
 use serde_json::{Value, json};
 
 use super::describe::existing;
 use crate::ecs::api_error::ApiError;
+use crate::ecs::ids;
 use crate::ecs::request::{Request, Service, list};
-use crate::ecs::state::World;
-use crate::ecs::{ids, task_json};
+use crate::ecs::state::{Memory, World};
+use crate::ecs::tags::{Tags, json as json_of};
 
 /// Reads and checks the `tags` of a request.
-pub(super) fn read(request: &Request) -> Result<BTreeMap<String, String>, ApiError> {
-    let mut tags = BTreeMap::new();
+pub(super) fn read(request: &Request) -> Result<Tags, ApiError> {
+    let mut tags = Tags::new();
     for tag in list(&request.body, "tags") {
         let part = |name: &str| tag.get(name).and_then(Value::as_str).unwrap_or_default();
         let (key, value) = (part("key"), part("value"));
@@ -48,21 +47,37 @@ pub(super) fn tag_resource(world: &World, request: &Request) -> Result<Value, Ap
     let new = read(request)?;
     check_allowed(world, request)?;
     let mut memory = world.memory();
-    let task = existing(world, &mut memory, request.text("resourceArn").unwrap_or_default())?;
-    let mut tags = task.tags.clone();
+    let old = of_resource(world, &mut memory, request)?;
+    let mut tags = old.clone();
     tags.extend(new);
     check_number(&tags)?;
-    task.tags = tags;
+    *old = tags;
     Ok(json!({}))
 }
 
 pub(super) fn list_tags(world: &World, request: &Request) -> Result<Value, ApiError> {
     let mut memory = world.memory();
-    let task = existing(world, &mut memory, request.text("resourceArn").unwrap_or_default())?;
-    Ok(json!({"tags": task_json::tags(task)}))
+    let tags = of_resource(world, &mut memory, request)?;
+    Ok(json!({"tags": json_of(tags)}))
 }
 
-fn check_number(tags: &BTreeMap<String, String>) -> Result<(), ApiError> {
+/// The tags of the task or the task definition that is named by its ARN.
+fn of_resource<'a>(
+    world: &World,
+    memory: &'a mut Memory,
+    request: &Request,
+) -> Result<&'a mut Tags, ApiError> {
+    let arn = request.text("resourceArn").unwrap_or_default();
+    if arn.contains(":task-definition/") {
+        let tags = memory.definitions.tags_mut(arn);
+        return tags.ok_or_else(|| {
+            ApiError::invalid("The specified task definition is inactive or does not exist.")
+        });
+    }
+    existing(world, memory, arn).map(|task| &mut task.tags)
+}
+
+fn check_number(tags: &Tags) -> Result<(), ApiError> {
     if tags.len() > 50 {
         return Err(ApiError::invalid("Tags can not have more than 50 elements."));
     }
