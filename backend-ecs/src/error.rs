@@ -20,6 +20,14 @@ pub(crate) const DESCRIBE_DEFINITION: Call =
 /// What starts with it is a new revision, which costs nothing, and not a task.
 pub(crate) const REGISTER: Call =
     call("register task definition", "ecs:RegisterTaskDefinition", false);
+pub(crate) const TAG: Call = call("tag task definition", "ecs:TagResource", false);
+pub(crate) const LIST_FAMILIES: Call =
+    call("list task definitions", "ecs:ListTaskDefinitionFamilies", false);
+pub(crate) const LIST_DEFINITIONS: Call =
+    call("list task definitions", "ecs:ListTaskDefinitions", false);
+pub(crate) const DEREGISTER: Call =
+    call("deregister task definition", "ecs:DeregisterTaskDefinition", false);
+pub(crate) const DELETE: Call = call("delete task definitions", "ecs:DeleteTaskDefinitions", false);
 pub(crate) const LOOK_UP: Call =
     call("look up public address", "ec2:DescribeNetworkInterfaces", false);
 

@@ -13,12 +13,13 @@ use fargate_core::{
     Backoff, Endpoint, Error, ErrorKind, News, Pace, Result, StopCause, Stopped, TaskHandle,
     TaskLauncher, TaskSpec, TaskStatus, async_trait, watch_by_asking,
 };
+use tokio::join;
 use tokio::time::{Instant, sleep};
 
 use crate::class::definition_gone;
 use crate::config::EcsConfig;
 use crate::deadline::after;
-use crate::definition::Lookup;
+use crate::definition::{Collected, Collection, Collector, Lookup};
 use crate::eni::Interfaces;
 use crate::error::{DESCRIBE, STOP};
 use crate::handle::{BACKEND, EcsTask};
@@ -120,6 +121,36 @@ impl EcsLauncher {
         })
     }
 
+    /// Deletes task definitions that were derived from the configured one and are not used any
+    /// more; `told` hears of each definition with a derived one's name, at the latest when it is
+    /// deleted.
+    ///
+    /// - What is derived says the tag `fargate:base`, which a definition gets when it is registered;
+    ///   when it was last used says the tag `fargate:used`, which a launch renews once a day. A
+    ///   definition without the first is not touched, whatever its name.
+    /// - A definition with a task in the configured cluster that has not stopped is kept. A task
+    ///   elsewhere, or one that is started meanwhile, runs on all the same: ECS deletes a
+    ///   definition when no task needs it any more.
+    /// - A launch that finds its definition gone registers it again.
+    /// - Calls are paced, so that launches are not throttled; trouble with one is borne as in a
+    ///   launch, for [`EcsConfig::launch_timeout`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] without [`EcsConfig::agent`]: nothing is derived then.
+    /// [`ErrorKind::PermissionDenied`] names the IAM action. After any error, what was done stays
+    /// done, and another call does the rest. What ECS refuses for a single definition is its
+    /// [`Fate`](crate::Fate) and no error.
+    ///
+    /// # Cancel safety
+    /// Cancel-safe: a definition that was deregistered and not deleted is deleted by the next call.
+    pub async fn collect(
+        &self,
+        what: &Collection,
+        told: &mut (dyn FnMut(&Collected) + Send),
+    ) -> Result<()> {
+        Collector::new(&self.signed, &self.region, &self.config, what)?.run(told).await
+    }
+
     fn handle(&self, task: &Accepted, key: Option<&str>) -> TaskHandle {
         EcsTask::new(&self.config, &self.region, task.since).into_handle(&task.arn, key)
     }
@@ -143,7 +174,8 @@ impl EcsLauncher {
         deadline: Instant,
     ) -> Result<Accepted> {
         let found = lookup.run().await?;
-        match self.start(spec, &found.name, deadline).await {
+        let (started, ()) = join!(self.start(spec, &found.name, deadline), lookup.mark_use(&found));
+        match started {
             Err(error) if definition_gone(&error) => {
                 tracing::debug!(%error, "the task definition is gone; looking for it again");
                 lookup.forget(&found);

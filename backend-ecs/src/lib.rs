@@ -25,6 +25,7 @@ mod stop_reason;
 mod tags;
 
 pub use config::{CapacityProvider, EcsConfig, EcsPace};
+pub use definition::{CollectPace, Collected, Collection, Fate, Reason};
 pub use fargate_aws_access::AssumeRole;
 pub use fargate_core::AgentSetup;
 pub use launcher::EcsLauncher;

@@ -12,7 +12,7 @@ pub(crate) const KEY: &str = "fargate:key";
 pub(crate) const OWNER: &str = "fargate:owner";
 
 /// Limits of ECS: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tag.html>.
-const MAX_TAGS: usize = 50;
+pub(crate) const MAX_TAGS: usize = 50;
 const MAX_NAME: usize = 128;
 const MAX_VALUE: usize = 256;
 

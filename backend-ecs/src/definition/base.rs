@@ -6,6 +6,7 @@ use fargate_core::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::marks::is_mark;
 use crate::error::DESCRIBE_DEFINITION;
 
 /// What DescribeTaskDefinition shows and RegisterTaskDefinition does not take: what
@@ -52,8 +53,11 @@ impl Base {
         let arn = arn.to_owned();
         definition.retain(|name, value| !OUTPUT_ONLY.contains(&name.as_str()) && !value.is_null());
         let tags = match answer["tags"].take() {
-            // Tags of AWS's own cannot be given: API reference, Tag.
-            Value::Array(tags) => tags.into_iter().filter(|tag| !is_awss(tag)).collect(),
+            // Tags of AWS's own cannot be given: API reference, Tag. The marks of a base that is
+            // derived itself are not the base's: one of them changes daily.
+            Value::Array(tags) => {
+                tags.into_iter().filter(|tag| !is_awss(tag) && !is_mark(tag)).collect()
+            }
             _ => Vec::new(),
         };
         Ok(Self { arn, definition, tags })

@@ -37,6 +37,9 @@ pub(super) struct Content {
     bases: BTreeMap<String, Used<Base>>,
     /// ARNs of derived definitions by their families.
     families: BTreeMap<String, Used<String>>,
+    /// The day on which this machine last wrote on a derived definition that it is used.
+    #[serde(default)]
+    marked: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -64,9 +67,21 @@ impl Content {
         self.families.insert(family.to_owned(), arn);
     }
 
+    pub(super) fn marked(&self, family: &str) -> Option<&str> {
+        self.marked.get(family).map(String::as_str)
+    }
+
+    pub(super) fn put_mark(&mut self, family: &str, day: &str) {
+        self.marked.insert(family.to_owned(), day.to_owned());
+    }
+
     pub(super) fn forget(&mut self, base: &str, family: &str) {
         self.bases.remove(base);
         self.families.remove(family);
+    }
+
+    pub(super) fn forget_arn(&mut self, arn: &str) {
+        self.families.retain(|_, known| known.value != arn);
     }
 
     /// Whether it is time to write down that these are in use.
@@ -89,6 +104,7 @@ impl Content {
         let young = |used: u64| used.saturating_add(KEPT) > handle::now();
         self.bases.retain(|_, base| young(base.used));
         self.families.retain(|_, arn| young(arn.used));
+        self.marked.retain(|family, _| self.families.contains_key(family));
     }
 }
 
@@ -263,6 +279,22 @@ mod tests {
         assert!(content.is_stale("", "used") && !content.is_stale("", "young"));
         cache.update(|content| content.note_use("", "used"));
         assert!(!cache.load().is_stale("", "used"));
+    }
+
+    #[test]
+    fn a_mark_goes_with_its_definition() {
+        let (_root, cache) = cache();
+        for family in ["f", "g"] {
+            cache.update(|content| {
+                content.put_arn(family, &format!("arn:{family}:1"));
+                content.put_mark(family, "2026-11-21");
+            });
+        }
+        assert_eq!(cache.load().marked("f"), Some("2026-11-21"));
+        cache.update(|content| content.forget_arn("arn:f:1"));
+        let content = cache.load();
+        assert_eq!((content.arn("f"), content.marked("f")), (None, None));
+        assert_eq!((content.arn("g"), content.marked("g")), (Some("arn:g:1"), Some("2026-11-21")));
     }
 
     #[test]

@@ -8,8 +8,10 @@ use sha2::{Digest, Sha256};
 
 use super::Base;
 use super::canonical::canonical;
+use super::marks::marks;
 use super::overlay::overlay;
 use crate::config::EcsConfig;
+use crate::tags::MAX_TAGS;
 
 /// Longest name of a family, of letters, digits, `-` and `_`: API reference,
 /// RegisterTaskDefinition. All of it is ASCII.
@@ -23,7 +25,10 @@ const MAX_SIZE: usize = 64 * 1024;
 #[derive(Clone, PartialEq)]
 pub(super) struct Derived {
     pub(super) family: String,
+    /// The family of its base.
+    base: String,
     definition: Map<String, Value>,
+    /// Its base's.
     tags: Vec<Value>,
 }
 
@@ -48,9 +53,10 @@ impl Derived {
             ));
         };
         let mut definition = overlay(base, &config.container, agent, image)?;
-        let family = family(&definition, &base.tags);
+        let own = definition.get("family").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let family = family(&own, &definition, &base.tags);
         definition.insert("family".to_owned(), family.as_str().into());
-        let derived = Self { family, definition, tags: base.tags.clone() };
+        let derived = Self { family, base: own, definition, tags: base.tags.clone() };
         let size = derived.input(true).to_string().len();
         if size > MAX_SIZE {
             return Err(Error::new(
@@ -64,15 +70,22 @@ impl Derived {
         Ok(derived)
     }
 
-    /// The body of RegisterTaskDefinition.
+    /// The body of RegisterTaskDefinition, tagged with the base's tags and, where there is room
+    /// for them, the marks that `fargate gc` goes by.
     pub(super) fn input(&self, tagged: bool) -> Value {
         let mut input = self.definition.clone();
-        if tagged && self.has_tags() {
-            input.insert("tags".to_owned(), self.tags.clone().into());
+        if tagged {
+            let mut tags = self.tags.clone();
+            let marks = marks(&self.base);
+            if tags.len() + marks.len() <= MAX_TAGS {
+                tags.extend(marks);
+            }
+            input.insert("tags".to_owned(), tags.into());
         }
         input.into()
     }
 
+    /// Whether its base has tags.
     pub(super) fn has_tags(&self) -> bool {
         !self.tags.is_empty()
     }
@@ -99,14 +112,26 @@ fn runs(containers: &Value) -> String {
     canonical(&all.into())
 }
 
-/// The name of the family of `definition`, whose own is still that of its base.
-fn family(definition: &Map<String, Value>, tags: &[Value]) -> String {
+/// The name of the family of `definition`, whose own is still that of its base, `base`. The marks
+/// are not part of it: they change.
+fn family(base: &str, definition: &Map<String, Value>, tags: &[Value]) -> String {
     let content = canonical(&json!({"definition": definition, "tags": tags}));
     let digest = Sha256::digest(content);
     let hash: String = digest.iter().take(DIGITS / 2).map(|byte| format!("{byte:02x}")).collect();
-    let base = definition.get("family").and_then(Value::as_str).unwrap_or_default();
-    let base: String = base.chars().take(MAX_FAMILY - DIGITS - 1).collect();
-    format!("{base}-{hash}")
+    prefix(base) + &hash
+}
+
+/// What the names of all families begin with that are derived from the family `base`.
+pub(super) fn prefix(base: &str) -> String {
+    let start: String = base.chars().take(MAX_FAMILY - DIGITS - 1).collect();
+    start + "-"
+}
+
+/// Whether `family` is named as one that is derived from the family `base`.
+pub(super) fn is_derived(family: &str, base: &str) -> bool {
+    let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    let hash = family.strip_prefix(&prefix(base));
+    hash.is_some_and(|hash| hash.len() == DIGITS && hash.bytes().all(digit))
 }
 
 #[cfg(test)]
@@ -173,6 +198,35 @@ mod tests {
         assert_ne!(tagged.family, plain);
         assert_eq!(tagged.input(true)["tags"][0]["key"], "team");
         assert_eq!(tagged.input(false).get("tags"), None);
+    }
+
+    #[test]
+    fn marks_are_beside_the_bases_tags_and_change_no_family() {
+        let plain = derived(&base(|_| {}), "alpine:3").unwrap();
+        let tags = plain.input(true)["tags"].clone();
+        assert_eq!(tags[0], json!({"key": "fargate:base", "value": "base"}));
+        assert_eq!(tags[1]["key"], "fargate:used");
+        let mut full = base(|_| {});
+        full.tags = (0..49).map(|n| json!({"key": format!("k{n}"), "value": ""})).collect();
+        let full = derived(&full, "alpine:3").unwrap();
+        assert_eq!(full.input(true)["tags"].as_array().unwrap().len(), 49, "ECS takes 50");
+
+        let marked = Base::read(json!({
+            "taskDefinition": base(|_| {}).definition, "tags": tags,
+        }));
+        let again = derived(&marked.unwrap(), "alpine:3").unwrap();
+        assert_eq!(again.family, plain.family, "a base that is derived itself");
+    }
+
+    #[test]
+    fn only_a_base_and_a_hash_are_a_derived_name() {
+        let one = derived(&base(|_| {}), "alpine:3").unwrap().family;
+        assert!(is_derived(&one, "base") && !is_derived(&one, "bas") && !is_derived(&one, "other"));
+        for other in ["base", "base-", "base-c165b1ee8076e00", "base-c165b1ee8076e008-x"] {
+            assert!(!is_derived(other, "base"), "{other}");
+        }
+        assert!(!is_derived("base-web-c165b1ee8076e008", "base"), "of the base base-web");
+        assert!(!is_derived("base-C165B1EE8076E008", "base"));
     }
 
     #[test]

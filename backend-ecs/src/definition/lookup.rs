@@ -1,8 +1,10 @@
 //! Finds the definition for an image, or registers it.
 
-use fargate_core::{Backoff, Error, ErrorKind, Result, TaskImage};
-use tokio::time::{Instant, sleep_until};
+use fargate_core::{Result, TaskImage};
+use tokio::time::Instant;
 
+use super::marks::Day;
+use super::patience::Patience;
 use super::remote::Remote;
 use super::{Base, Cache, Derived, lock};
 use crate::config::EcsConfig;
@@ -66,6 +68,22 @@ impl<'a> Lookup<'a> {
         self.cache.update(|known| known.forget(&self.config.task_definition, &found.family));
     }
 
+    /// Tells all machines that the definition is used today, once a day: `fargate gc` deletes what
+    /// is not used. Nothing comes of a failure but a date that lags, so it is not told, and not
+    /// tried again before tomorrow. Without a cache nobody knows what was done today, and nothing
+    /// is.
+    pub(crate) async fn mark_use(&self, found: &Found) {
+        let (known, today) = (self.cache.load(), Day::today().text());
+        let Some(arn) = known.arn(&found.family) else { return };
+        if known.marked(&found.family) == Some(today.as_str()) {
+            return;
+        }
+        self.cache.update(|known| known.put_mark(&found.family, &today));
+        if let Err(error) = self.remote.mark_use(arn).await {
+            tracing::debug!(%error, "the day of the last use is not noted");
+        }
+    }
+
     /// What the cache alone can say.
     fn known(&self, latest: Option<&Base>) -> Result<Option<Found>> {
         let base_name = &self.config.task_definition;
@@ -89,12 +107,16 @@ impl<'a> Lookup<'a> {
             None => self.ask_for_base().await?,
         };
         let derived = self.derive(&base)?;
-        let arn = self.find_or_register(&derived).await?;
+        let (arn, new) = self.find_or_register(&derived).await?;
         self.cache.update(|known| {
             if fixed {
                 known.put_base(name, base);
             }
             known.put_arn(&derived.family, &arn);
+            if new {
+                // It is registered with today's date, or the right to tag is missing.
+                known.put_mark(&derived.family, &Day::today().text());
+            }
         });
         Ok(Found { name: short(&arn).to_owned(), family: derived.family })
     }
@@ -113,56 +135,27 @@ impl<'a> Lookup<'a> {
         }
     }
 
+    /// The ARN, and whether it was registered here.
+    ///
     /// Each registration makes a revision, so whether there is one now is asked again before the
     /// next: an answer may be lost, and other machines register too.
-    async fn find_or_register(&self, derived: &Derived) -> Result<String> {
+    async fn find_or_register(&self, derived: &Derived) -> Result<(String, bool)> {
         let mut patience = self.patience();
         loop {
             let done = match self.remote.find(derived).await {
                 Ok(None) => self.remote.register(derived).await,
-                Ok(Some(arn)) => return Ok(arn),
+                Ok(Some(arn)) => return Ok((arn, false)),
                 Err(error) => Err(error),
             };
             match done {
-                Ok(arn) => return Ok(arn),
+                Ok(arn) => return Ok((arn, true)),
                 Err(error) => patience.bear(error).await?,
             }
         }
     }
 
     fn patience(&self) -> Patience {
-        let pace = &self.config.pace;
-        Patience {
-            pause: Backoff::new(pace.api_first_pause, pace.max_pause),
-            deadline: self.deadline,
-            reachable_by: self.deadline.min(after(pace.api_patience)),
-        }
-    }
-}
-
-/// How long the trouble of one question is borne.
-struct Patience {
-    pause: Backoff,
-    deadline: Instant,
-    /// For an API that cannot be reached: most often that is a wrong Region or no route.
-    reachable_by: Instant,
-}
-
-impl Patience {
-    /// Waits before the next attempt; gives back what waiting does not mend, or not in time.
-    async fn bear(&mut self, error: Error) -> Result<()> {
-        let deadline = match error.kind() {
-            ErrorKind::Throttled | ErrorKind::Unavailable => self.deadline,
-            ErrorKind::ConnectFailed => self.reachable_by,
-            _ => return Err(error),
-        };
-        let next = after(self.pause.next_pause());
-        if next >= deadline {
-            return Err(error);
-        }
-        tracing::debug!(%error, "asking again for a task definition");
-        sleep_until(next).await;
-        Ok(())
+        Patience::new(&self.config.pace, self.deadline)
     }
 }
 
@@ -172,7 +165,7 @@ fn is_fixed(name: &str) -> bool {
 }
 
 /// `family:revision` of an ARN, or the name itself.
-fn short(name: &str) -> &str {
+pub(super) fn short(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }
 

@@ -1,11 +1,11 @@
-//! Task definitions in ECS: two calls, one attempt each.
+//! Task definitions in ECS: three calls, one attempt each.
 
 use fargate_core::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
 
-use super::{Base, Derived};
+use super::{Base, Derived, marks};
 use crate::ecs_json::ask;
-use crate::error::{DESCRIBE_DEFINITION, REGISTER};
+use crate::error::{DESCRIBE_DEFINITION, REGISTER, TAG};
 use crate::signed::Signed;
 use crate::tags;
 
@@ -50,14 +50,19 @@ impl Remote<'_> {
     pub(super) async fn register(&self, derived: &Derived) -> Result<String> {
         let mut answer = self.ask_to_register(&derived.input(true)).await;
         if let Err(error) = &answer
-            && derived.has_tags()
             && tags::refused(error)
         {
-            tracing::warn!(
-                reason = error.message(),
-                "the task definition is registered without tags: allow ecs:TagResource to the \
-                 driver"
-            );
+            let reason = error.message();
+            // The marks alone are missed by `fargate gc` only, which counts what has none.
+            if derived.has_tags() {
+                tracing::warn!(
+                    reason,
+                    "the task definition is registered without tags: allow ecs:TagResource to the \
+                     driver"
+                );
+            } else {
+                tracing::debug!(reason, "the task definition is registered without marks");
+            }
             answer = self.ask_to_register(&derived.input(false)).await;
         }
         let answer = answer.map_err(|error| error.with("family", &derived.family))?;
@@ -66,6 +71,12 @@ impl Remote<'_> {
             Error::new(ErrorKind::Unexpected, REGISTER.op, "ECS answered without an ARN")
                 .with("family", &derived.family)
         })
+    }
+
+    /// Writes on the definition `arn` that it is used today.
+    pub(super) async fn mark_use(&self, arn: &str) -> Result<()> {
+        let body = json!({"resourceArn": arn, "tags": [marks::used()]});
+        ask(self.signed, TAG, "TagResource", self.region, &body).await.map(drop)
     }
 
     async fn describe(&self, body: &Value) -> Result<Value> {
