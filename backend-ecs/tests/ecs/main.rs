@@ -4,6 +4,7 @@
 mod bench;
 mod conformance;
 mod definitions;
+mod gc;
 mod images;
 mod launch;
 mod lost;

@@ -2,6 +2,7 @@
 
 mod ecs;
 mod eks;
+pub mod gc;
 mod joined;
 mod local;
 mod way_in;

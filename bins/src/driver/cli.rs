@@ -1,5 +1,6 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -10,6 +11,7 @@ Examples:
   echo 'make test' | fargate try -        the same from standard input
   fargate --config fargate.toml try a.sh  run it on the configured backend
   fargate --config fargate.toml check-config
+  fargate --config fargate.toml gc --dry-run
 
 In GitLab Runner's config.toml:
   [runners.custom]
@@ -66,6 +68,8 @@ pub enum Command {
     Try(TryArgs),
     /// Show every setting with its origin; fail on any warning
     CheckConfig,
+    /// Delete task definitions that were derived for images and are not used any more
+    Gc(GcArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -112,6 +116,20 @@ pub struct TryArgs {
     /// A job variable; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_variable)]
     pub env: Vec<(String, String)>,
+}
+
+/// What to delete.
+#[derive(Debug, Args)]
+pub struct GcArgs {
+    /// How long a task definition must not have been used, such as 30d or 12h
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = humantime::parse_duration)]
+    pub older_than: Duration,
+    /// Only say what would be deleted, and why the rest is kept
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Say of the rest why it is kept
+    #[arg(long)]
+    pub verbose: bool,
 }
 
 fn parse_variable(text: &str) -> Result<(String, String), String> {

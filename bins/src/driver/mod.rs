@@ -3,6 +3,7 @@
 mod check_config;
 mod cli;
 mod context;
+mod gc;
 mod generate;
 mod image;
 mod image_name;

@@ -6,7 +6,7 @@ use fargate_task_agent::AgentArgs;
 use super::check_config::check_config;
 use super::cli::{Cli, Command, Stage};
 use super::job_log::say_error;
-use super::{generate, stages};
+use super::{gc, generate, stages};
 use crate::environment;
 use crate::exit::Exit;
 use crate::gitlab::ExitCodes;
@@ -20,6 +20,7 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Custom(stage) => custom(cli, stage),
         Command::Try(args) => (block_on(try_job::run(cli, args)), Exit::INFRASTRUCTURE),
         Command::CheckConfig => (check_config(cli), Exit::FAILURE),
+        Command::Gc(args) => (block_on(gc::gc(cli, args)), Exit::FAILURE),
         Command::Completions { shell } => {
             (generate::completions(*shell).map(|()| Exit::SUCCESS), Exit::FAILURE)
         }

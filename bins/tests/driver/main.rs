@@ -23,6 +23,7 @@ mod eks_watch;
 mod eks_ways;
 mod faults;
 mod fifty;
+mod gc;
 mod harness;
 mod hostile;
 mod jobs;

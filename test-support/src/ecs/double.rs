@@ -1,5 +1,7 @@
 //! The double itself.
 
+mod definitions;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -53,6 +53,8 @@ pub enum Fault {
     DenyTags,
     /// `op` is not allowed by any policy.
     Deny { op: &'static str },
+    /// `DeleteTaskDefinitions` succeeds and deletes nothing, for this reason.
+    KeepDefinitions { times: u32, reason: String },
     /// Any call is refused because the credentials have expired.
     ExpiredToken { times: u32 },
 }
@@ -107,6 +109,7 @@ impl Fault {
             | Self::LostResponse { times, .. }
             | Self::Delay { times, .. }
             | Self::Missing { times }
+            | Self::KeepDefinitions { times, .. }
             | Self::NoAssociation { times }
             | Self::ExpiredToken { times } => Some(times),
             _ => None,
@@ -233,6 +236,14 @@ impl FaultQueue {
             _ => None,
         };
         self.0.iter().filter_map(lag).max().unwrap_or_default()
+    }
+
+    /// Why nothing is deleted.
+    pub(super) fn keeps_definitions(&mut self) -> Option<String> {
+        match self.take(|fault| matches!(fault, Fault::KeepDefinitions { .. }))? {
+            Fault::KeepDefinitions { reason, .. } => Some(reason),
+            _ => None,
+        }
     }
 
     pub(super) fn hides_association(&mut self) -> bool {

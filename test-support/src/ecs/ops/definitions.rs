@@ -97,6 +97,7 @@ pub(super) fn delete(world: &World, request: &Request) -> Result<Value, ApiError
         return Err(ApiError::invalid("Size of TaskDefinition references list cannot exceed 10"));
     }
     let mut memory = world.memory();
+    let kept = memory.faults.keeps_definitions();
     let (mut deleted, mut failures) = (Vec::new(), Vec::new());
     for name in names {
         let refused = match memory.definitions.revision_mut(&name) {
@@ -112,6 +113,7 @@ pub(super) fn delete(world: &World, request: &Request) -> Result<Value, ApiError
                 "The specified task definition is still in ACTIVE status. Please deregister the \
                  target and try again."
             }
+            Some(_) if kept.is_some() => kept.as_deref().unwrap_or_default(),
             Some(definition) => {
                 definition["status"] = DELETING.into();
                 definition["deleteRequestedAt"] = ids::now().into();
