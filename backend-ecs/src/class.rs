@@ -62,6 +62,8 @@ fn by_message(message: &str) -> ErrorKind {
         "task definition not found",
         "unable to describe task definition",
         "taskdefinition is inactive",
+        // The state after INACTIVE; what is said of it is not documented.
+        "delete_in_progress",
         "referenced task was not found",
         "referenced cluster was inactive",
     ]) {
@@ -149,6 +151,7 @@ mod tests {
                 K::Capacity,
             ),
             ("TaskDefinition not found.", K::NotFound),
+            ("TaskDefinition is in state DELETE_IN_PROGRESS", K::NotFound),
             ("Unable to describe task definition.", K::NotFound),
             ("The referenced task was not found.", K::NotFound),
             ("No Container Instances were found in your cluster.", K::InvalidConfig),

@@ -25,18 +25,18 @@ pub async fn collect(
 ) -> Result<()> {
     let backend = settings.text(keys::BACKEND).unwrap_or("ecs");
     if backend != "ecs" {
-        return Err(nothing_derived(format!("Backend is {backend:?}")));
+        return Err(nothing_derived(&format!("Backend is {backend:?}")));
     }
     let config = ecs::config(settings)?;
     if config.agent.is_none() {
-        return Err(nothing_derived(format!("{} is not set", keys::AGENT_IMAGE)));
+        return Err(nothing_derived(&format!("{} is not set", keys::AGENT_IMAGE)));
     }
     let mut what = Collection::new(older_than);
     what.dry_run = dry_run;
     EcsLauncher::connect(config).await?.collect(&what, told).await
 }
 
-fn nothing_derived(why: String) -> Error {
+fn nothing_derived(why: &str) -> Error {
     let what =
         format!("{why}: these settings derive no task definitions, so none can be collected");
     Error::new(ErrorKind::InvalidConfig, "collect task definitions", what)

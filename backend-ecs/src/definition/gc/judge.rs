@@ -1,5 +1,7 @@
 //! Which definitions may go.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::super::marks::{BASE, Day, USED, value};
@@ -41,11 +43,8 @@ impl Seen {
 /// The tag, or where it says nothing the registration.
 fn last_use(definition: &Value, tags: &Value) -> Option<Day> {
     value(tags, USED).and_then(Day::read).or_else(|| {
-        // A fraction of a second does not matter.
-        let seconds = definition["registeredAt"].as_f64()?;
-        Some(Day::of(
-            std::time::Duration::try_from_secs_f64(seconds).ok()?.as_secs().try_into().ok()?,
-        ))
+        let since = Duration::try_from_secs_f64(definition["registeredAt"].as_f64()?).ok()?;
+        Some(Day::of(i64::try_from(since.as_secs()).ok()?))
     })
 }
 
@@ -55,7 +54,7 @@ mod tests {
 
     use super::*;
 
-    fn seen(tags: Value) -> Seen {
+    fn seen(tags: &Value) -> Seen {
         let definition = json!({
             "taskDefinitionArn": "arn:x:1", "status": "ACTIVE", "registeredAt": 86_400.5,
         });
@@ -67,12 +66,12 @@ mod tests {
         let used = json!({"key": "fargate:used", "value": "1970-01-03"});
         let base = |name: &str| json!({"key": "fargate:base", "value": name});
         let day = |text| Day::read(text);
-        assert_eq!(seen(json!([base("base"), used])).used, day("1970-01-03"));
-        assert_eq!(seen(json!([base("base")])).used, day("1970-01-02"), "the registration");
+        assert_eq!(seen(&json!([base("base"), used])).used, day("1970-01-03"));
+        assert_eq!(seen(&json!([base("base")])).used, day("1970-01-02"), "the registration");
         let broken = json!([base("base"), {"key": "fargate:used", "value": "now"}]);
-        assert_eq!(seen(broken).used, day("1970-01-02"));
+        assert_eq!(seen(&broken).used, day("1970-01-02"));
         for others in [json!([]), json!([used]), json!([base("other"), used]), Value::Null] {
-            assert_eq!(seen(others.clone()).used, None, "{others}");
+            assert_eq!(seen(&others).used, None, "{others}");
         }
     }
 }

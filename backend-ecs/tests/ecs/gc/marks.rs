@@ -8,14 +8,15 @@ use super::*;
 
 /// Lets the machine believe that it wrote its last marks long ago.
 fn a_day_passes(cache: &Path) {
-    let file = fs::read_dir(cache).unwrap().flatten().map(|entry| entry.path());
-    let file = file.into_iter().find(|path| path.extension().is_some_and(|end| end == "json"));
+    let mut files = fs::read_dir(cache).expect("a directory").flatten().map(|one| one.path());
+    let file = files.find(|path| path.extension().is_some_and(|end| end == "json"));
     let file = file.expect("a cache");
-    let mut content: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    let text = fs::read(&file).expect("it can be read");
+    let mut content: Value = serde_json::from_slice(&text).expect("JSON");
     for day in content["marked"].as_object_mut().expect("marks").values_mut() {
         *day = OLD.into();
     }
-    fs::write(&file, content.to_string()).unwrap();
+    fs::write(&file, content.to_string()).expect("it can be written");
 }
 
 #[tokio::test]
