@@ -20,6 +20,7 @@ mod launcher;
 mod placement;
 mod run_task;
 mod signed;
+mod size;
 mod status;
 mod stop_reason;
 mod tags;
@@ -29,6 +30,7 @@ pub use definition::{CollectPace, Collected, Collection, Fate, Reason};
 pub use fargate_aws_access::AssumeRole;
 pub use fargate_core::AgentSetup;
 pub use launcher::EcsLauncher;
+pub use size::EcsSize;
 
 /// The AWS configuration that [`EcsLauncher::with_sdk_config`] takes.
 pub use fargate_aws_access::SdkConfig;
