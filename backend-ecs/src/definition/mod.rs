@@ -1,6 +1,6 @@
-//! Task definitions that are derived from the configured one, one per image.
+//! Task definitions that are derived from the configured one, one per set of images.
 //!
-//! [`Base`] is what ECS says of the configured definition; [`overlay`] lays the image and the
+//! [`Base`] is what ECS says of the configured definition; [`overlay`] lays the images and the
 //! agent over it; [`Derived`] is the result under a family that is named after its content;
 //! [`Lookup`] finds it or registers it. What is known stays in a [`Cache`] that all processes of
 //! a machine share. [`marks`] tell every machine what is derived and when it was last used, and

@@ -76,7 +76,7 @@ async fn an_image_runs_in_a_definition_derived_from_the_configured_one() {
     };
     assert_eq!((&job["name"], &job["image"]), (&json!("ci-coordinator"), &json!("alpine:3")));
     assert_eq!(job["entryPoint"], json!(["/init"]));
-    assert_eq!(job["command"], json!(["/fargate/fargate-agent", "--listen", "0.0.0.0:2222"]));
+    assert_eq!(job["command"], json!(["/fargate/fargate-agent"]));
     assert_eq!((&agent["name"], &agent["image"]), (&json!("fargate-agent"), &json!(AGENT)));
 
     let request = &double.requests("RunTask")[0];

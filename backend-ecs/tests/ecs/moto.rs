@@ -85,7 +85,7 @@ async fn a_derived_definition_is_understood_by_moto() {
         panic!("{definition}")
     };
     assert_eq!(job["image"], "alpine:3");
-    assert_eq!(job["command"], json!(["/fargate/fargate-agent", "--listen", "0.0.0.0:2222"]));
+    assert_eq!(job["command"], json!(["/fargate/fargate-agent"]));
     let after = json!([{"containerName": "fargate-agent", "condition": "SUCCESS"}]);
     assert_eq!(job["dependsOn"], after);
     assert_eq!((&agent["essential"], &agent["image"]), (&json!(false), &json!(AGENT)));

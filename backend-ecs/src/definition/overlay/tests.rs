@@ -1,8 +1,13 @@
 //! What becomes of a base definition.
 
+use fargate_core::{ErrorKind, TaskImage, TaskService};
 use serde_json::{Value, json};
 
 use super::*;
+
+mod beside;
+
+const AGENT: &str = AgentSetup::BRINGER;
 
 /// A base with everything that has to survive.
 fn full() -> Value {
@@ -41,8 +46,18 @@ fn agent() -> AgentSetup {
     AgentSetup::new("registry.example.com/agent:1")
 }
 
+fn laid_by(agent: &AgentSetup, base: &Base, needs: &TaskNeeds) -> Result<Value> {
+    overlay(base, "ci-coordinator", agent, needs).map(Value::from)
+}
+
 fn laid(base: &Base, image: Option<&TaskImage>) -> Result<Value> {
-    overlay(base, "ci-coordinator", &agent(), image).map(Value::from)
+    laid_by(&agent(), base, &of(image))
+}
+
+fn of(image: Option<&TaskImage>) -> TaskNeeds {
+    let mut needs = TaskNeeds::default();
+    needs.image = image.cloned();
+    needs
 }
 
 /// The container of the job.
@@ -68,8 +83,11 @@ fn image_and_agent_go_over_the_base_and_everything_else_survives() {
             {
                 "name": "ci-coordinator", "image": "registry.example.com/group/app:3",
                 "essential": true, "entryPoint": ["/init", "--"],
-                "command": ["/fargate/fargate-agent", "--listen", "0.0.0.0:2222"], "user": "1000",
-                "environment": [{"name": "A", "value": "1"}],
+                "command": ["/fargate/fargate-agent"], "user": "1000",
+                "environment": [
+                    {"name": "A", "value": "1"},
+                    {"name": "FARGATE_AGENT_LISTEN", "value": "0.0.0.0:2222"},
+                ],
                 "secrets": [{"name": "S", "valueFrom": "arn:secret"}],
                 "repositoryCredentials": {"credentialsParameter": "arn:credentials"},
                 "logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "ci"}},
@@ -86,6 +104,7 @@ fn image_and_agent_go_over_the_base_and_everything_else_survives() {
             {
                 "name": "fargate-agent", "image": "registry.example.com/agent:1",
                 "essential": false, "command": ["install", "/fargate"],
+                "logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "ci"}},
                 "repositoryCredentials": {"credentialsParameter": "arn:credentials"},
                 "mountPoints": [{
                     "sourceVolume": "fargate-agent", "containerPath": "/fargate",
@@ -101,14 +120,14 @@ fn image_and_agent_go_over_the_base_and_everything_else_survives() {
 fn without_an_entry_point_of_the_job_the_images_own_runs_the_agent() {
     let job = job(Some(&TaskImage::new("alpine:3")));
     assert_eq!(job.get("entryPoint"), None, "{job}");
-    assert_eq!(job["command"], json!(["/fargate/fargate-agent", "--listen", "0.0.0.0:2222"]));
+    assert_eq!(job["command"], json!(["/fargate/fargate-agent"]));
 }
 
 #[test]
 fn an_empty_entry_point_is_none_and_the_agent_is_run_directly() {
     let job = job(Some(&TaskImage::new("alpine:3").entrypoint([""])));
     assert_eq!(job["entryPoint"], json!(["/fargate/fargate-agent"]));
-    assert_eq!(job["command"], json!(["--listen", "0.0.0.0:2222"]));
+    assert_eq!(job.get("command"), None, "{job}");
 }
 
 #[test]
@@ -116,7 +135,7 @@ fn the_bases_own_image_runs_the_agent_and_not_what_it_was_made_for() {
     let job = job(None);
     assert_eq!(job["image"], "registry.example.com/ci:1");
     assert_eq!(job["entryPoint"], json!(["/fargate/fargate-agent"]));
-    assert_eq!(job["command"], json!(["--listen", "0.0.0.0:2222"]));
+    assert_eq!(job.get("command"), None, "{job}");
     assert_eq!(job["repositoryCredentials"], json!({"credentialsParameter": "arn:credentials"}));
 }
 
@@ -124,9 +143,21 @@ fn the_bases_own_image_runs_the_agent_and_not_what_it_was_made_for() {
 fn the_agents_port_is_what_it_listens_on() {
     let mut agent = agent();
     agent.port = 7022;
-    let laid = overlay(&base(|_| {}), "ci-coordinator", &agent, None).unwrap();
-    let command = &laid["containerDefinitions"][1]["command"];
-    assert_eq!(command, &json!(["--listen", "0.0.0.0:7022"]));
+    // What the base says of the agent's own variables does not count.
+    let base = base(|d| {
+        let own = json!({"name": "FARGATE_AGENT_LISTEN", "value": "0.0.0.0:1"});
+        d["containerDefinitions"][1]["environment"].as_array_mut().unwrap().push(own);
+    });
+    let laid = laid_by(&agent, &base, &of(None)).unwrap();
+    let variables = &laid["containerDefinitions"][1]["environment"];
+    let listen = json!({"name": "FARGATE_AGENT_LISTEN", "value": "0.0.0.0:7022"});
+    assert_eq!(variables, &json!([{"name": "A", "value": "1"}, listen]));
+}
+
+#[test]
+fn the_user_of_the_job_goes_over_that_of_the_base() {
+    assert_eq!(job(Some(&TaskImage::new("alpine:3").user("ci")))["user"], "ci");
+    assert_eq!(job(Some(&TaskImage::new("alpine:3")))["user"], "1000");
 }
 
 #[test]
@@ -137,7 +168,7 @@ fn credentials_of_the_bases_registry_are_sent_to_no_other() {
     assert_eq!(hub.get("repositoryCredentials"), None, "{hub}");
     let mut agent = agent();
     agent.image = TaskImage::new("public.ecr.aws/x/agent:1");
-    let laid = overlay(&base(|_| {}), "ci-coordinator", &agent, None).unwrap();
+    let laid = laid_by(&agent, &base(|_| {}), &of(None)).unwrap();
     let bringer = &laid["containerDefinitions"][2];
     assert_eq!(bringer.get("repositoryCredentials"), None, "{bringer}");
 }
@@ -205,6 +236,6 @@ fn an_image_has_as_long_a_name_as_ecs_takes_and_a_digest_does_not_count() {
     }
     let mut agent = agent();
     agent.image = TaskImage::new(name(300));
-    let error = overlay(&base(|_| {}), "ci-coordinator", &agent, None).unwrap_err();
+    let error = laid_by(&agent, &base(|_| {}), &of(None)).unwrap_err();
     assert!(error.message().contains("AgentImage"), "{error}");
 }
