@@ -1,11 +1,18 @@
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use fargate_core::AgentSetup;
+use fargate_core::{AgentSetup, SecretText};
+
+use crate::hosts::HostName;
+use crate::{environment, umask};
 
 /// What the agent is told when it starts.
+///
+/// All that a task needs can come by the environment alone, because an image's entry point may
+/// swallow arguments. What the variables mean is said at [`AgentSetup`].
 #[derive(Debug, Clone, Args)]
 pub struct AgentArgs {
     /// Address and port to listen on; port 0 takes any free one
@@ -13,12 +20,30 @@ pub struct AgentArgs {
     pub listen: SocketAddr,
 
     /// The one client key to let in, as an OpenSSH line without options
-    #[arg(long, value_name = "LINE", env = KEY_VARIABLE, hide_env_values = true)]
+    #[arg(long, value_name = "LINE", env = environment::KEY, hide_env_values = true)]
     pub authorized_key: String,
 
     /// OpenSSH private key to prove the host with [default: a fresh ed25519 key]
     #[arg(long, value_name = "FILE")]
     pub host_key: Option<PathBuf>,
+
+    /// The secret whose holders the host key is proved to (`fargate_core::host_proof`).
+    ///
+    /// By the variable only: everybody may read arguments.
+    #[arg(skip = environment::host_secret())]
+    pub host_secret: Option<SecretText>,
+
+    /// Host names that mean this machine, for /etc/hosts; separated by spaces
+    #[arg(long, value_name = "NAMES", env = AgentSetup::HOSTS, value_parser = HostName::list, default_value = "")]
+    pub hosts: HostNames,
+
+    /// File mode mask of whatever is started, in octal [default: as it is]
+    #[arg(long, value_name = "MASK", env = AgentSetup::UMASK, value_parser = umask::parse)]
+    pub umask: Option<u32>,
+
+    /// Directories that commands look for programs in after those of PATH, in its form
+    #[arg(long, value_name = "DIRS", env = AgentSetup::MORE_PATH)]
+    pub more_path: Option<OsString>,
 
     /// End after this time, with everything that was started, such as "2h"
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
@@ -33,5 +58,6 @@ pub struct AgentArgs {
     pub state_dir: Option<PathBuf>,
 }
 
-/// Carries the client key to the agent, and stays out of what the agent starts.
-pub(crate) const KEY_VARIABLE: &str = "SSH_PUBLIC_KEY";
+/// Names for /etc/hosts.
+// Not written as `Vec` above, which would make clap take the option several times.
+pub type HostNames = Vec<HostName>;

@@ -18,12 +18,11 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::args::KEY_VARIABLE;
 use crate::gate::Load;
 use crate::groups::{Group, Groups};
 use crate::input::Feeder;
 use crate::output::pump;
-use crate::{shell, signals};
+use crate::{environment, shell, signals};
 
 /// SSH_EXTENDED_DATA_STDERR, RFC 4254 section 5.2.
 const STDERR: u32 = 1;
@@ -53,9 +52,11 @@ pub(crate) struct Wiring {
     pub(crate) gone: CancellationToken,
 }
 
-/// Starts `<shell> -c <command>` in the home directory, with the agent's environment and `env`.
+/// Starts `<shell> -c <command>` in the home directory, with what of the agent's environment is not
+/// its own, `more_path` in its `PATH`, and `env`.
 pub(crate) fn start(
     shell: &Path,
+    more_path: Option<&OsStr>,
     command: &[u8],
     env: &[(String, String)],
     groups: &Groups,
@@ -66,13 +67,10 @@ pub(crate) fn start(
         .arg("-c")
         .arg(OsStr::from_bytes(command))
         .current_dir(&home)
-        .env_remove(KEY_VARIABLE)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    if std::env::var_os("PATH").is_none() {
-        shell.env("PATH", shell::DEFAULT_PATH);
-    }
+    environment::pass_on(&mut shell, more_path);
     if std::env::var_os("HOME").is_none() {
         // What programs such as git insist on, and runc sets for a user without a passwd entry.
         shell.env("HOME", home);

@@ -65,7 +65,8 @@ impl Connection {
             self.channels.insert(id, slot);
             return None;
         };
-        let running = command::start(&self.server.shell, command, &env, &self.server.groups)
+        let Server { shell, more_path, groups, .. } = &*self.server;
+        let running = command::start(shell, more_path.as_deref(), command, &env, groups)
             .inspect_err(|error| tracing::warn!(%error, "a command could not be started"))
             .ok()?;
         let (input, feeder) = input(Arc::clone(&self.load));

@@ -5,7 +5,8 @@
 //! no subsystem.
 //!
 //! [`run`] is the whole program; the binary `fargate-agent` and the driver's hidden subcommand
-//! are both a call of it. [`install`] is how the program comes into an image that does not have it.
+//! are both a call of it. [`install`] is how the program comes into an image that does not have it,
+//! and [`wait_port`] how a task finds that a service beside it is up.
 //!
 //! What a caller can rely on:
 //!
@@ -22,6 +23,8 @@
 //!   `agent.json` says where it listens: `version`, `pid`, `host`, `port`, `host_key`. Whoever
 //!   starts the agent may lock the file first and hand it over as standard input. The agent ends
 //!   when the directory goes away.
+//! - Commands see nothing of the environment that was meant for the agent
+//!   ([`AgentSetup`](fargate_core::AgentSetup)), and start with the umask it was given.
 //! - As the first process of a container it also collects the zombies others leave (Linux).
 
 mod args;
@@ -29,9 +32,11 @@ mod command;
 mod connection;
 mod end;
 mod end_signals;
+mod environment;
 mod gate;
 mod groups;
 mod handler;
+mod hosts;
 mod input;
 mod install;
 mod keys;
@@ -43,13 +48,17 @@ mod server;
 mod shell;
 mod signals;
 mod state_dir;
+mod umask;
+mod wait_port;
 
-pub use args::AgentArgs;
+pub use args::{AgentArgs, HostNames};
 pub use end::AgentEnd;
 pub use end_signals::EndSignals;
+pub use hosts::HostName;
 pub use install::install;
 pub use logging::{init_logging, report_failure};
 pub use run::run;
+pub use wait_port::wait_port;
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use fargate_core::{Error, ErrorKind, keep_freed_memory};
-use fargate_task_agent::{AgentArgs, init_logging, install, report_failure, run};
+use fargate_task_agent::{AgentArgs, init_logging, install, report_failure, run, wait_port};
 
 /// SSH server and command runner for one task.
 #[derive(Debug, Parser)]
@@ -28,6 +29,16 @@ enum Instead {
         #[arg(value_name = "DIR")]
         directory: PathBuf,
     },
+    /// Wait until something accepts connections on a port of this machine; exit code 1 when nothing
+    /// does in time
+    WaitPort {
+        /// How long to wait, such as "30s"
+        #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+        timeout: Duration,
+        /// The TCP port
+        #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+        port: u16,
+    },
 }
 
 fn main() -> ExitCode {
@@ -36,6 +47,9 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match (cli.instead, cli.agent) {
         (Some(Instead::Install { directory }), _) => install(&directory).map(|_| ExitCode::SUCCESS),
+        (Some(Instead::WaitPort { timeout, port }), _) => {
+            wait_port(port, timeout).map(|()| ExitCode::SUCCESS)
+        }
         (None, Some(args)) => run(args).map(ExitCode::from),
         (None, None) => Err(no_key()),
     };

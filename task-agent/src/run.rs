@@ -1,6 +1,7 @@
 //! The agent's life.
 
 use std::future::pending;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tokio::time::{interval, sleep, timeout};
 
 use crate::server::Server;
 use crate::state_dir::StateDir;
-use crate::{AgentArgs, AgentEnd, EndSignals, connection, keys, orphans, shell};
+use crate::{AgentArgs, AgentEnd, EndSignals, connection, hosts, keys, orphans, shell, umask};
 
 /// How often ended processes are collected.
 const TIDY: Duration = Duration::from_secs(2);
@@ -20,8 +21,8 @@ const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Runs the agent to its end, on a runtime of its own.
 ///
-/// It takes the whole process over: it adopts and collects orphans, handles SIGTERM, SIGINT and
-/// SIGHUP, and with [`AgentArgs::state_dir`] leaves the session of whoever started it. Call
+/// It takes the whole process over: it sets [`AgentArgs::umask`], adopts and collects orphans,
+/// handles SIGTERM, SIGINT and SIGHUP, and with [`AgentArgs::state_dir`] leaves the session of whoever started it. Call
 /// [`init_logging`](crate::init_logging) before.
 ///
 /// # Errors
@@ -29,6 +30,9 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// user may not listen on, `Conflict` when the address or the state directory is taken,
 /// `Unsupported` where there is no shell.
 pub fn run(args: AgentArgs) -> Result<AgentEnd> {
+    if let Some(mask) = args.umask {
+        umask::set(mask);
+    }
     if args.state_dir.is_some()
         && let Err(error) = rustix::process::setsid()
     {
@@ -52,10 +56,11 @@ async fn serve(args: AgentArgs) -> Result<AgentEnd> {
     let host_line = keys::public_line(&host_key)?;
     let shell = shell::find()?;
     let state = args.state_dir.as_deref().map(StateDir::hold).transpose()?;
+    hosts::add(Path::new(hosts::FILE), &args.hosts);
     let listener = TcpListener::bind(args.listen).await.map_err(|error| refused(&args, error))?;
     let at = listener.local_addr().map_err(|error| unexpected("no address", error))?;
     orphans::adopt();
-    let server = Arc::new(Server::new(host_key, authorized_key, shell));
+    let server = Arc::new(Server::new(host_key, authorized_key, shell, args.more_path));
     if let Some(state) = &state {
         state.publish(at, &host_line)?;
     }

@@ -1,6 +1,7 @@
 //! What all connections share.
 
 use std::borrow::Cow;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,8 @@ pub(crate) struct Server {
     pub(crate) authorized_key: PublicKey,
     /// Runs commands.
     pub(crate) shell: PathBuf,
+    /// Behind the directories of the commands' `PATH`.
+    pub(crate) more_path: Option<OsString>,
     pub(crate) groups: Groups,
     pub(crate) commands: TaskTracker,
     /// Holds a token for each client that is logged in.
@@ -35,11 +38,17 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn new(host_key: PrivateKey, authorized_key: PublicKey, shell: PathBuf) -> Self {
+    pub(crate) fn new(
+        host_key: PrivateKey,
+        authorized_key: PublicKey,
+        shell: PathBuf,
+        more_path: Option<OsString>,
+    ) -> Self {
         Self {
             config: Arc::new(config(host_key)),
             authorized_key,
             shell,
+            more_path,
             groups: Groups::default(),
             commands: TaskTracker::new(),
             clients: TaskTracker::new(),

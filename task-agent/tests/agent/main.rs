@@ -6,3 +6,4 @@ mod common;
 mod ends;
 mod exec;
 mod protocol;
+mod wait_port;

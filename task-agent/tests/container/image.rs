@@ -5,7 +5,7 @@ use std::fs;
 use fargate_test_support::binaries;
 use fargate_test_support::rootfs::Rootfs;
 
-use crate::common::{AGENT, Contained, busybox, run, with_agent};
+use crate::common::{AGENT, Contained, any_key, busybox, run, with_agent};
 
 /// What names the program that loads another one's libraries; elf(5).
 const PT_INTERP: u32 = 3;
@@ -109,9 +109,4 @@ async fn container_without_proc_runs_commands() {
     let root = busybox();
     let container = Contained::start(&root.entry().without_proc(), &[("PATH", "/bin")]);
     assert_eq!(container.run("echo ran").await, "ran\n");
-}
-
-/// A line the agent takes; nobody has its private half.
-fn any_key() -> &'static str {
-    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPz1rcQ0VuCLOYclmPZ7h+G5MFR8kYsJj9rl5W5bz71G"
 }

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
+use fargate_core::AgentSetup;
 use fargate_test_support::binaries;
 use fargate_test_support::rootfs::{Entry, Rootfs};
 
@@ -18,10 +19,13 @@ fn install(directory: &Path) -> (String, Option<i32>) {
     run(command)
 }
 
-/// The names in a directory.
+/// The names in a directory, in order.
 fn names(directory: &Path) -> Vec<String> {
-    let entries = fs::read_dir(directory).expect("a directory");
-    entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("text")).collect()
+    let entries = fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("one"));
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.file_name().into_string().expect("text")).collect();
+    names.sort();
+    names
 }
 
 /// `install` into `/volume` as `entry` leads there, then what is in it.
@@ -46,20 +50,25 @@ async fn init_container_from_scratch_brings_the_agent_to_the_jobs_image() {
     image.directory("/fargate", 0o755);
     let job = image.entry().user(1000).volume(volume.path(), "/fargate", false);
     let container = Contained::start(&job, &[("PATH", "/bin")]);
-    assert_eq!(container.run("ls /fargate").await, "fargate-agent\n");
+    assert_eq!(container.run("ls /fargate").await, "bin\nfargate-agent\n");
 }
 
 #[test]
 fn copy_is_whole_and_everybody_may_run_it() {
     let directory = tempfile::tempdir().unwrap();
     let mut command = Command::new("sh");
-    // A key in the environment is for the agent, and must not be in the way.
-    command.env("SSH_PUBLIC_KEY", "not a key").args(["-c", r#"umask 077; exec "$0" install "$1""#]);
+    // What is in the environment is for the agent, and must not be in the way.
+    command
+        .env("SSH_PUBLIC_KEY", "not a key")
+        .env(AgentSetup::HOSTS, "db")
+        .args(["-c", r#"umask 077; exec "$0" install "$1""#]);
     command.arg(PROGRAM).arg(directory.path());
     let (said, code) = run(command);
     assert_eq!(code, Some(0), "{said}");
     let copy = directory.path().join("fargate-agent");
-    assert_eq!(names(directory.path()), ["fargate-agent"]);
+    assert_eq!(names(directory.path()), ["bin", "fargate-agent"]);
+    let links = directory.path().join("bin");
+    assert_eq!(fs::metadata(links).unwrap().permissions().mode() & 0o7777, 0o755);
     assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o7777, 0o755);
     assert!(fs::read(&copy).unwrap() == fs::read(PROGRAM).unwrap(), "the copy differs");
     let mut version = Command::new(copy);
@@ -77,7 +86,8 @@ fn installing_again_replaces_whatever_has_the_name() {
     let mut again = Command::new(&copy);
     again.arg("install").arg(directory.path());
     assert_eq!(run(again).1, Some(0));
-    assert_eq!(names(directory.path()), ["fargate-agent"]);
+    assert_eq!(names(directory.path()), ["bin", "fargate-agent"]);
+    assert_eq!(names(&directory.path().join("bin")), ["gitlab-runner"]);
     assert!(fs::read(&copy).unwrap() == fs::read(PROGRAM).unwrap(), "the copy differs");
 }
 
@@ -99,8 +109,46 @@ fn directory_of_the_agents_name_is_left_alone() {
     fs::create_dir(directory.path().join("fargate-agent")).unwrap();
     let (said, code) = install(directory.path());
     assert_eq!(code, Some(1));
-    assert!(said.contains("has a directory of the agent's name"), "{said}");
+    assert!(said.contains("has a directory of a program's name"), "{said}");
     assert_eq!(names(directory.path()), ["fargate-agent"]);
+}
+
+#[test]
+fn links_that_have_no_directory_are_told() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("bin"), "").unwrap();
+    let (said, code) = install(directory.path());
+    assert_eq!(code, Some(1));
+    assert!(said.contains("has a bin that is no directory"), "{said}");
+}
+
+#[tokio::test]
+async fn scripts_find_the_program_of_a_helper_image_under_the_name_they_call() {
+    let volume = tempfile::tempdir().unwrap();
+    assert_eq!(install(volume.path()).1, Some(0));
+    fs::set_permissions(volume.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    // The ordinary program just installed needs a libc.
+    fs::copy(binaries::static_agent(), volume.path().join("fargate-agent")).unwrap();
+    let image = Rootfs::busybox();
+    image.directory("/fargate", 0o755);
+    image.directory("/usr/bin", 0o755);
+    let helper = image.path().join("usr/bin/gitlab-runner-helper");
+    fs::write(&helper, "#!/bin/sh\necho helper $*\n").unwrap();
+    fs::set_permissions(helper, fs::Permissions::from_mode(0o755)).unwrap();
+    let entry = image.entry().user(1000).volume(volume.path(), "/fargate", false);
+    let setup = AgentSetup::new("agent:1");
+    let more = setup.helper_environment(&[]).remove(AgentSetup::MORE_PATH).unwrap();
+    let environment = [("PATH", "/bin"), (AgentSetup::MORE_PATH, more.as_str())];
+    let container = Contained::start(&entry, &environment);
+    assert_eq!(container.run("gitlab-runner --version").await, "helper --version\n");
+    drop(container);
+
+    // An image that has the name keeps its own program.
+    let own = image.path().join("bin/gitlab-runner");
+    fs::write(&own, "#!/bin/sh\necho own\n").unwrap();
+    fs::set_permissions(own, fs::Permissions::from_mode(0o755)).unwrap();
+    let container = Contained::start(&entry, &environment);
+    assert_eq!(container.run("gitlab-runner --version").await, "own\n");
 }
 
 #[test]
