@@ -6,7 +6,7 @@ use fargate_aws_access::from_sdk;
 use fargate_core::{Result, TaskSpec};
 
 use crate::error::{DESCRIBE, LIST};
-use crate::run_task::PUBLIC_KEY;
+use crate::overrides::PUBLIC_KEY;
 use crate::status::ending;
 use crate::tags::key_of;
 

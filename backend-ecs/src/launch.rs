@@ -76,7 +76,7 @@ impl<'a> Launch<'a> {
             tagged: true,
             may_list: true,
             full: Vec::new(),
-            places: places(config, spec.key.as_str(), spent),
+            places: places(config, spec, spent),
         }
     }
 

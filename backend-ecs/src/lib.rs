@@ -17,6 +17,7 @@ mod failure;
 mod handle;
 mod launch;
 mod launcher;
+mod overrides;
 mod placement;
 mod run_task;
 mod signed;

@@ -5,6 +5,7 @@ use std::fmt;
 use aws_sdk_ecs::error::BuildError;
 use aws_sdk_ecs::operation::run_task::builders::RunTaskFluentBuilder;
 use aws_sdk_ecs::types::{CapacityProviderStrategyItem, LaunchType, Task};
+use fargate_core::{Capacity, TaskSpec};
 use sha2::{Digest, Sha256};
 
 use crate::address::subnet_id;
@@ -100,11 +101,12 @@ impl Spent {
 /// does not try a second zone when the one it chose is full, so each provider is then tried
 /// alone, and within it each subnet alone. The subnets start at an offset that depends on the
 /// key: fifty jobs that miss at once do not all crowd into the same zone next.
-pub(crate) fn places(config: &EcsConfig, key: &str, spent: &[Spent]) -> Vec<Place> {
-    let configured = match (&config.launch_type, config.capacity_providers.as_slice()) {
-        (Some(name), _) => Provider::LaunchType(name.clone()),
-        (None, []) => Provider::ClusterDefault,
-        (None, items) => Provider::Strategy(items.to_vec()),
+///
+/// A task that asks for a kind of capacity gets that and no other, whatever is configured.
+pub(crate) fn places(config: &EcsConfig, spec: &TaskSpec, spent: &[Spent]) -> Vec<Place> {
+    let configured = match spec.needs.resources.capacity {
+        Some(capacity) => Provider::Strategy(vec![CapacityProvider::new(provider_of(capacity))]),
+        None => configured(config),
     };
     let alone: Vec<Provider> = match &configured {
         Provider::Strategy(items) if items.len() > 1 => items
@@ -118,7 +120,7 @@ pub(crate) fn places(config: &EcsConfig, key: &str, spent: &[Spent]) -> Vec<Plac
         other => vec![other.clone()],
     };
     let mut subnets = config.subnets.clone();
-    let offset = usize::from(Sha256::digest(key.as_bytes())[0]) % subnets.len().max(1);
+    let offset = usize::from(Sha256::digest(spec.key.as_str())[0]) % subnets.len().max(1);
     subnets.rotate_left(offset);
 
     let mut places = vec![Place { subnets: config.subnets.clone(), provider: configured }];
@@ -135,9 +137,32 @@ pub(crate) fn places(config: &EcsConfig, key: &str, spent: &[Spent]) -> Vec<Plac
     places
 }
 
+fn configured(config: &EcsConfig) -> Provider {
+    match (&config.launch_type, config.capacity_providers.as_slice()) {
+        (Some(name), _) => Provider::LaunchType(name.clone()),
+        (None, []) => Provider::ClusterDefault,
+        (None, items) => Provider::Strategy(items.to_vec()),
+    }
+}
+
+/// The capacity provider of AWS's own: "Amazon ECS clusters for Fargate" in the developer guide.
+fn provider_of(capacity: Capacity) -> &'static str {
+    match capacity {
+        Capacity::Spot => "FARGATE_SPOT",
+        // Whatever else there may be one day is nothing that AWS takes back.
+        _ => "FARGATE",
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use fargate_core::TaskKey;
+
     use super::*;
+
+    fn spec(key: &str) -> TaskSpec {
+        TaskSpec::new(TaskKey::new(key).unwrap(), TaskKey::new("o").unwrap(), "ssh-ed25519 AAAA")
+    }
 
     fn config(subnets: &[&str], providers: &[&str]) -> EcsConfig {
         let mut config = EcsConfig::new("ci", "task");
@@ -148,7 +173,7 @@ mod tests {
     }
 
     fn shown(config: &EcsConfig, key: &str) -> Vec<String> {
-        places(config, key, &[]).iter().map(Place::to_string).collect()
+        places(config, &spec(key), &[]).iter().map(Place::to_string).collect()
     }
 
     #[test]
@@ -183,7 +208,7 @@ mod tests {
             provider: Some("FARGATE_SPOT".to_owned()),
         };
         let order = |spent: &[Spent]| -> Vec<_> {
-            places(&config, "k", spent).iter().map(Place::to_string).collect()
+            places(&config, &spec("k"), spent).iter().map(Place::to_string).collect()
         };
         let once = order(&[spent("a")]);
         assert_eq!(once[0], "b on FARGATE_SPOT");
@@ -195,15 +220,35 @@ mod tests {
     #[test]
     fn a_place_that_is_the_only_one_is_tried_again() {
         let spent = Spent { subnet: Some("a".to_owned()), provider: None };
-        assert_eq!(places(&config(&["a"], &[]), "k", &[spent]).len(), 1);
+        assert_eq!(places(&config(&["a"], &[]), &spec("k"), &[spent]).len(), 1);
     }
 
     #[test]
     fn a_provider_with_weight_zero_is_usable_alone() {
         let mut config = config(&["a"], &["FARGATE_SPOT", "FARGATE"]);
         config.capacity_providers[1].weight = 0;
-        let last = places(&config, "k", &[]).pop().unwrap();
+        let last = places(&config, &spec("k"), &[]).pop().unwrap();
         let Provider::Strategy(items) = last.provider else { panic!("a strategy") };
         assert_eq!((items[0].name.as_str(), items[0].weight), ("FARGATE", 1));
+    }
+
+    #[test]
+    fn a_task_that_asks_for_a_kind_of_capacity_gets_no_other() {
+        let config = config(&["a", "b"], &["FARGATE_SPOT", "FARGATE"]);
+        for (capacity, name) in [(Capacity::Spot, "FARGATE_SPOT"), (Capacity::OnDemand, "FARGATE")]
+        {
+            let mut spec = spec("k");
+            spec.needs.resources.capacity = Some(capacity);
+            let both: Vec<_> = places(&config, &spec, &[]).iter().map(Place::to_string).collect();
+            assert_eq!(both.len(), 3, "{both:?}");
+            assert!(both.iter().all(|place| place.ends_with(&format!(" on {name}"))), "{both:?}");
+            let instead = EcsConfig {
+                capacity_providers: Vec::new(),
+                launch_type: Some("FARGATE".to_owned()),
+                ..config.clone()
+            };
+            let places = places(&instead, &spec, &[]);
+            assert!(places.iter().all(|one| matches!(one.provider, Provider::Strategy(_))));
+        }
     }
 }

@@ -4,18 +4,15 @@ use aws_sdk_ecs::Client;
 use aws_sdk_ecs::error::BuildError;
 use aws_sdk_ecs::operation::run_task::builders::RunTaskFluentBuilder;
 use aws_sdk_ecs::types::{
-    AssignPublicIp, AwsVpcConfiguration, ContainerOverride, EphemeralStorage, KeyValuePair,
-    NetworkConfiguration, PropagateTags, TaskOverride,
+    AssignPublicIp, AwsVpcConfiguration, NetworkConfiguration, PropagateTags,
 };
 use fargate_core::{Error, ErrorKind, Result, TaskSpec};
 
 use crate::config::EcsConfig;
 use crate::error::RUN_TASK;
+use crate::overrides::overrides;
 use crate::placement::Place;
 use crate::tags::tags_of;
-
-/// The variable every task image reads its authorised key from.
-pub(crate) const PUBLIC_KEY: &str = "SSH_PUBLIC_KEY";
 
 /// One RunTask of `definition` for `spec` at `place` under the idempotency token `token`.
 pub(crate) fn request(
@@ -27,31 +24,28 @@ pub(crate) fn request(
     token: &str,
     tagged: bool,
 ) -> Result<RunTaskFluentBuilder> {
-    build(client, config, spec, definition, place, token, tagged).map_err(|error| {
+    let request = client.run_task().task_definition(definition).overrides(overrides(config, spec)?);
+    build(request, config, spec, place, token, tagged).map_err(|error| {
         Error::new(ErrorKind::InvalidConfig, RUN_TASK.op, "the request is incomplete").source(error)
     })
 }
 
 fn build(
-    client: &Client,
+    request: RunTaskFluentBuilder,
     config: &EcsConfig,
     spec: &TaskSpec,
-    definition: &str,
     place: &Place,
     token: &str,
     tagged: bool,
 ) -> Result<RunTaskFluentBuilder, BuildError> {
-    let request = client
-        .run_task()
+    let request = request
         .cluster(&config.cluster)
-        .task_definition(definition)
         .count(1)
         .client_token(token)
         .started_by(spec.owner.as_str())
         .set_platform_version(config.platform_version.clone().filter(|text| !text.is_empty()))
         .set_enable_execute_command(config.enable_execute_command.then_some(true))
-        .network_configuration(network(config, place)?)
-        .overrides(overrides(config, spec));
+        .network_configuration(network(config, place)?);
     let mut request = place.provider.apply(request)?;
     // Any of these needs ecs:TagResource.
     if tagged {
@@ -75,22 +69,6 @@ fn network(config: &EcsConfig, place: &Place) -> Result<NetworkConfiguration, Bu
     Ok(NetworkConfiguration::builder().awsvpc_configuration(vpc).build())
 }
 
-fn overrides(config: &EcsConfig, spec: &TaskSpec) -> TaskOverride {
-    let key = KeyValuePair::builder().name(PUBLIC_KEY).value(&spec.authorized_key).build();
-    let container = ContainerOverride::builder().name(&config.container).environment(key).build();
-    let storage = config
-        .ephemeral_storage_gib
-        .map(|gib| EphemeralStorage::builder().size_in_gib(gib).build());
-    TaskOverride::builder()
-        .container_overrides(container)
-        .set_cpu(config.cpu.clone())
-        .set_memory(config.memory.clone())
-        .set_task_role_arn(config.task_role.clone())
-        .set_execution_role_arn(config.execution_role.clone())
-        .set_ephemeral_storage(storage)
-        .build()
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -109,7 +87,7 @@ mod tests {
         let key = TaskKey::new("k").unwrap();
         let spec = TaskSpec::new(key, TaskKey::new("o").unwrap(), "ssh-ed25519 AAAA")
             .deadline(Duration::from_secs(60));
-        let place = &places(config, "k", &[])[0];
+        let place = &places(config, &spec, &[])[0];
         request(&client, config, &spec, "task:1", place, "token", tagged)
             .unwrap()
             .as_input()

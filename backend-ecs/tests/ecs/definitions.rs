@@ -193,8 +193,8 @@ async fn a_task_with_an_agent_is_reached_at_the_agents_port() {
     };
     assert_eq!(port, 7022);
     let registered = &double.requests("RegisterTaskDefinition")[0];
-    let command = registered["containerDefinitions"][0]["command"].as_array().unwrap();
-    assert_eq!(command.last().unwrap(), "0.0.0.0:7022");
+    let listen = json!([{"name": "FARGATE_AGENT_LISTEN", "value": "0.0.0.0:7022"}]);
+    assert_eq!(registered["containerDefinitions"][0]["environment"], listen);
 }
 
 #[tokio::test]
