@@ -26,6 +26,9 @@ pub(crate) fn own_advice(kind: ErrorKind, message: &str, action: &str) -> Option
             "check TaskDefinition (family, family:revision or ARN), that it is ACTIVE and in this \
              region"
         }
+        ErrorKind::NotFound if says("log group") => {
+            "make the log group that the task definition names in awslogs-group"
+        }
         ErrorKind::NotFound if says("cluster") => "check Cluster and Region in [Fargate]",
         ErrorKind::InvalidConfig if says("no container instances") => {
             "the cluster has no default capacity provider: set LaunchType = \"FARGATE\" or \
@@ -83,6 +86,7 @@ mod tests {
             (K::InvalidConfig, "The specified platform does not exist.", "PlatformVersion"),
             (K::NotFound, "Unable to describe task definition.", "TaskDefinition"),
             (K::NotFound, "Cluster not found.", "Cluster"),
+            (K::NotFound, "The specified log group does not exist.", "awslogs-group"),
             (K::Capacity, "Capacity is unavailable at this time.", "availability zones"),
             (K::Capacity, "You've reached the limit on the number of vCPUs", "quota"),
             (K::Unauthenticated, "The security token is expired", "credentials"),

@@ -1,15 +1,13 @@
 //! ECS as plain JSON: for what must keep fields that the SDK's types do not know.
-//!
-//! Protocol: "AWS JSON 1.1" in the Smithy specification.
 
-use fargate_aws_access::{Call, Refusal, refused};
-use fargate_core::{Error, ErrorKind, Result};
+use fargate_aws_access::Call;
+use fargate_core::Result;
 use serde_json::Value;
 
-use crate::signed::{Answer, ECS, Signed};
+use crate::aws_json::{self, Api};
+use crate::signed::{ECS, Signed};
 
-/// The service's part of `X-Amz-Target`.
-const TARGET: &str = "AmazonEC2ContainerServiceV20141113";
+const API: Api = Api { service: &ECS, target: "AmazonEC2ContainerServiceV20141113" };
 
 /// Calls `operation`, such as `DescribeTaskDefinition`, once.
 pub(crate) async fn ask(
@@ -19,51 +17,5 @@ pub(crate) async fn ask(
     region: &str,
     body: &Value,
 ) -> Result<Value> {
-    let target = format!("{TARGET}.{operation}");
-    let headers =
-        [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
-    let answer = signed.post(call, &ECS, region, &headers, body.to_string()).await?;
-    if !(200..300).contains(&answer.status) {
-        return Err(refused(call, refusal(answer)));
-    }
-    serde_json::from_str(&answer.body).map_err(|error| {
-        Error::new(ErrorKind::Unexpected, call.op, "ECS answered with broken JSON").source(error)
-    })
-}
-
-/// What an error answer says. Its code may stand behind a namespace, and IAM spells `Message`.
-fn refusal(answer: Answer) -> Refusal {
-    let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();
-    let code = body["__type"].as_str().unwrap_or_default();
-    let code = code.rsplit('#').next().unwrap_or_default();
-    let message = body["message"].as_str().or_else(|| body["Message"].as_str());
-    Refusal {
-        code: code.to_owned(),
-        message: message.unwrap_or_default().to_owned(),
-        status: answer.status,
-        request_id: answer.request_id,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn said(body: &str) -> (String, String) {
-        let answer = Answer { status: 400, request_id: None, body: body.to_owned() };
-        let refusal = refusal(answer);
-        (refusal.code, refusal.message)
-    }
-
-    #[test]
-    fn an_error_answer_gives_code_and_message() {
-        for (body, code, message) in [
-            (r#"{"__type":"ClientException","message":"no"}"#, "ClientException", "no"),
-            (r#"{"__type":"com.amazon.coral#X","message":"no"}"#, "X", "no"),
-            (r#"{"__type":"AccessDeniedException","Message":"no"}"#, "AccessDeniedException", "no"),
-            ("gateway timeout", "", ""),
-        ] {
-            assert_eq!(said(body), (code.to_owned(), message.to_owned()), "{body}");
-        }
-    }
+    aws_json::ask(signed, call, &API, operation, region, body).await
 }

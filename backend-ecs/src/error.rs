@@ -1,4 +1,4 @@
-//! The calls to ECS and EC2, and what their failures leave open.
+//! The calls to ECS, EC2 and CloudWatch Logs, and what their failures leave open.
 
 use aws_sdk_ecs::config::http::HttpResponse;
 use aws_sdk_ecs::error::SdkError;
@@ -8,7 +8,7 @@ use fargate_core::{Error, ErrorKind};
 use crate::advice::own_advice;
 use crate::class::own_kind;
 
-/// What ECS and EC2 say in words of their own.
+/// What these services say in words of their own.
 const AWS: Service = Service { kind: own_kind, advice: own_advice };
 
 pub(crate) const RUN_TASK: Call = call("start task", "ecs:RunTask", true);
@@ -28,6 +28,7 @@ pub(crate) const LIST_DEFINITIONS: Call =
 pub(crate) const DEREGISTER: Call =
     call("deregister task definition", "ecs:DeregisterTaskDefinition", false);
 pub(crate) const DELETE: Call = call("delete task definitions", "ecs:DeleteTaskDefinitions", false);
+pub(crate) const READ_LOG: Call = call("read a container's log", "logs:GetLogEvents", false);
 pub(crate) const LOOK_UP: Call =
     call("look up public address", "ec2:DescribeNetworkInterfaces", false);
 

@@ -27,7 +27,7 @@ use crate::launch::{Accepted, Launch};
 use crate::placement::Spent;
 use crate::signed::Signed;
 use crate::status::{Seen, observe};
-use crate::{address, adopt, client, tags};
+use crate::{address, adopt, client, container_log, tags};
 
 /// Starts tasks on ECS, on Fargate capacity.
 ///
@@ -47,11 +47,14 @@ use crate::{address, adopt, client, tags};
 ///   outlasts them is an error with [`Retry::Soon`](fargate_core::Retry::Soon): `status`, `stop`
 ///   and `list` may then be called again. Stopping a task that ECS does not show yet is repeated
 ///   here until it does, for [`EcsPace::invisible`](crate::EcsPace::invisible) at most.
+/// - [`log`](TaskLauncher::log): from CloudWatch Logs, where the task definition logs there with
+///   `awslogs`; what a container wrote a moment ago may not be there yet.
 /// - [`TaskSpec::deadline`] is not enforced: ECS knows no such limit.
-/// - An image in [`TaskSpec::needs`] is ignored without [`EcsConfig::agent`], because RunTask overrides no image.
-///   With it, the launch runs a task definition that is derived for the image, and registers it
-///   first where nobody has yet, within the same time. Its pull policy is ignored: Fargate pulls
-///   for every task. An entry point `[""]` is none at all, so that the agent is run directly.
+/// - Images and services in [`TaskSpec::needs`] are ignored without [`EcsConfig::agent`], because
+///   RunTask overrides no image; sizes, capacity and role are not. With it, the launch runs a task
+///   definition that is derived for them, and registers it first where nobody has yet, within the
+///   same time. A pull policy is ignored: Fargate pulls for every task. An entry point `[""]` is
+///   none at all, so that the agent is run directly.
 pub struct EcsLauncher {
     config: EcsConfig,
     region: String,
@@ -186,6 +189,24 @@ impl EcsLauncher {
         }
     }
 
+    /// The task as ECS shows it; `None` while it may be too young for that.
+    async fn seen(&self, arn: &str, state: &EcsTask) -> Result<Option<Task>> {
+        let client = client::for_region(&self.client, &state.region);
+        let mut seen = adopt::describe(&client, &state.cluster, &[arn.to_owned()])
+            .await
+            .map_err(|error| error.with("task", arn))?;
+        match seen.pop() {
+            None if !state.is_fresh(self.config.pace.invisible) => Err(Error::new(
+                ErrorKind::NotFound,
+                DESCRIBE.op,
+                "ECS does not know the task (any more)",
+            )
+            .with("task", arn)
+            .with("cluster", &state.cluster)),
+            seen => Ok(seen),
+        }
+    }
+
     async fn endpoint(&self, arn: &str, task: &Task, state: &EcsTask) -> Result<Option<Endpoint>> {
         if !state.public_ip {
             return Ok(address::private_ip(task).map(|ip| state.endpoint(ip)));
@@ -251,22 +272,9 @@ impl TaskLauncher for EcsLauncher {
     async fn status(&self, task: &TaskHandle) -> Result<TaskStatus> {
         let state = EcsTask::read(task)?;
         let arn = task.id();
-        let client = client::for_region(&self.client, &state.region);
-        let seen = adopt::describe(&client, &state.cluster, &[arn.to_owned()])
-            .await
-            .map_err(|error| error.with("task", arn))?;
-        let Some(seen) = seen.first() else {
-            if state.is_fresh(self.config.pace.invisible) {
-                let detail = "not visible yet".to_owned();
-                return Ok(TaskStatus::Pending { detail, endpoint: None });
-            }
-            return Err(Error::new(
-                ErrorKind::NotFound,
-                DESCRIBE.op,
-                "ECS does not know the task (any more)",
-            )
-            .with("task", arn)
-            .with("cluster", state.cluster));
+        let Some(seen) = &self.seen(arn, &state).await? else {
+            let detail = "not visible yet".to_owned();
+            return Ok(TaskStatus::Pending { detail, endpoint: None });
         };
         Ok(match observe(seen, &state.container) {
             Seen::Starting(detail) => {
@@ -325,8 +333,14 @@ impl TaskLauncher for EcsLauncher {
             .collect())
     }
 
-    async fn log(&self, task: &TaskHandle, _: &str, _: usize) -> Result<Vec<String>> {
-        EcsTask::read(task)?;
-        Err(Error::new(ErrorKind::Unsupported, "read a container's log", "ECS keeps no logs"))
+    async fn log(&self, task: &TaskHandle, container: &str, lines: usize) -> Result<Vec<String>> {
+        let state = EcsTask::read(task)?;
+        let Some(seen) = self.seen(task.id(), &state).await? else { return Ok(Vec::new()) };
+        let client = client::for_region(&self.client, &state.region);
+        let written = container_log::find(&client, &seen, container, &state.region).await;
+        match written.map_err(|error| error.with("task", task.id()))? {
+            Some(stream) => stream.last_lines(&self.signed, lines).await,
+            None => Ok(Vec::new()),
+        }
     }
 }

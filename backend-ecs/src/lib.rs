@@ -3,10 +3,12 @@
 mod address;
 mod adopt;
 mod advice;
+mod aws_json;
 mod class;
 mod client;
 mod client_token;
 mod config;
+mod container_log;
 mod deadline;
 mod definition;
 mod ecs_json;

@@ -32,6 +32,7 @@ pub(crate) struct Service {
 
 pub(crate) const EC2: Service = Service { id: "EC2", name: "ec2" };
 pub(crate) const ECS: Service = Service { id: "ECS", name: "ecs" };
+pub(crate) const LOGS: Service = Service { id: "CloudWatch Logs", name: "logs" };
 
 /// Whatever the service answered with, good or bad.
 #[derive(Debug)]
@@ -162,8 +163,8 @@ impl Signed {
     }
 }
 
-/// AWS's own address: "Amazon EC2 endpoints and quotas" and the same of ECS in the general
-/// reference.
+/// AWS's own address: "Amazon EC2 endpoints and quotas" and the same of ECS and CloudWatch Logs in
+/// the general reference.
 fn own_url(service: &Service, region: &str, fips: bool, dual_stack: bool) -> String {
     let domain =
         if dual_stack { partition::dual_stack_domain(region) } else { partition::domain(region) };
@@ -192,6 +193,7 @@ mod tests {
             (&EC2, "eu-west-1", false, true, "https://ec2.eu-west-1.api.aws"),
             (&ECS, "eu-west-1", false, false, "https://ecs.eu-west-1.amazonaws.com"),
             (&ECS, "us-east-1", true, true, "https://ecs-fips.us-east-1.api.aws"),
+            (&LOGS, "eu-west-1", false, false, "https://logs.eu-west-1.amazonaws.com"),
         ] {
             assert_eq!(own_url(service, region, fips, dual), url);
         }

@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -11,7 +12,7 @@ use tokio::net::TcpStream;
 /// Somebody who visits task hosts with OpenSSH's client.
 #[derive(Debug)]
 pub struct Visitor {
-    directory: TempDir,
+    directory: Arc<TempDir>,
     port: u16,
     public_key: String,
 }
@@ -32,13 +33,19 @@ impl Visitor {
             .expect("ssh-keygen starts");
         assert!(made.success(), "ssh-keygen makes a key");
         let public_key = std::fs::read_to_string(key.with_extension("pub")).expect("a public key");
-        Self { directory, port, public_key: public_key.trim().to_owned() }
+        Self { directory: Arc::new(directory), port, public_key: public_key.trim().to_owned() }
     }
 
     /// The public key as one line in authorized_keys format.
     #[must_use]
     pub fn public_key(&self) -> &str {
         &self.public_key
+    }
+
+    /// The same visitor, with the same key, of hosts on another port.
+    #[must_use]
+    pub fn on_port(&self, port: u16) -> Self {
+        Self { port, directory: Arc::clone(&self.directory), public_key: self.public_key.clone() }
     }
 
     /// Runs a command at a host that must show this host key: the exit code, stdout and stderr.

@@ -2,6 +2,7 @@
 //! in every way AWS does, and against moto as an independent witness.
 
 mod bench;
+mod beside;
 mod conformance;
 mod definitions;
 mod gc;
@@ -9,6 +10,8 @@ mod images;
 mod launch;
 mod lost;
 mod moto;
+mod registry;
+mod resources;
 mod role;
 mod unchanged;
 mod watch;

@@ -34,7 +34,7 @@ impl ApiError {
 
     pub(super) fn throttled(service: Service) -> Self {
         match service {
-            Service::Ecs => Self::new(400, "ThrottlingException", "Rate exceeded"),
+            Service::Ecs | Service::Logs => Self::new(400, "ThrottlingException", "Rate exceeded"),
             Service::Ec2 => Self::new(503, "RequestLimitExceeded", "Request limit exceeded."),
             Service::Sts => Self::new(400, "Throttling", "Rate exceeded"),
         }
@@ -46,6 +46,11 @@ impl ApiError {
                 Self::new(500, "ServerException", "Service Unavailable. Please try again later.")
             }
             Service::Ec2 => Self::new(500, "InternalError", "An internal error has occurred"),
+            Service::Logs => Self::new(
+                500,
+                "ServiceUnavailableException",
+                "The service cannot complete the request.",
+            ),
             Service::Sts => Self::new(500, "InternalFailure", "An internal error has occurred"),
         }
     }
@@ -53,7 +58,7 @@ impl ApiError {
     pub(super) fn expired(service: Service) -> Self {
         let message = "The security token included in the request is expired";
         match service {
-            Service::Ecs => Self::new(400, "ExpiredTokenException", message),
+            Service::Ecs | Service::Logs => Self::new(400, "ExpiredTokenException", message),
             Service::Ec2 => Self::new(400, "RequestExpired", "Request has expired."),
             Service::Sts => Self::new(403, "ExpiredToken", message),
         }
@@ -62,7 +67,7 @@ impl ApiError {
     pub(super) fn unknown_credentials(service: Service) -> Self {
         let message = "The security token included in the request is invalid.";
         match service {
-            Service::Ecs => Self::new(400, "UnrecognizedClientException", message),
+            Service::Ecs | Service::Logs => Self::new(400, "UnrecognizedClientException", message),
             Service::Ec2 => Self::new(
                 401,
                 "AuthFailure",
@@ -76,15 +81,15 @@ impl ApiError {
         let message = "The request signature we calculated does not match the signature you \
                        provided. Check your AWS Secret Access Key and signing method.";
         match service {
-            Service::Ecs => Self::new(400, "InvalidSignatureException", message),
+            Service::Ecs | Service::Logs => Self::new(400, "InvalidSignatureException", message),
             Service::Ec2 | Service::Sts => Self::new(403, "SignatureDoesNotMatch", message),
         }
     }
 
     pub(super) fn unsigned(service: Service) -> Self {
-        let status = if service == Service::Ecs { 400 } else { 403 };
+        let status = if service.target().is_some() { 400 } else { 403 };
         let code = match service {
-            Service::Ecs => "MissingAuthenticationTokenException",
+            Service::Ecs | Service::Logs => "MissingAuthenticationTokenException",
             Service::Ec2 | Service::Sts => "MissingAuthenticationToken",
         };
         Self::new(status, code, "Missing Authentication Token")
@@ -98,7 +103,7 @@ impl ApiError {
              because no identity-based policy allows the {prefix}:{action} action"
         );
         match service {
-            Service::Ecs => Self::new(400, "AccessDeniedException", why),
+            Service::Ecs | Service::Logs => Self::new(400, "AccessDeniedException", why),
             Service::Ec2 => Self::new(
                 403,
                 "UnauthorizedOperation",
@@ -112,7 +117,7 @@ impl ApiError {
     pub(super) fn body(&self, service: Service, request_id: &str) -> String {
         let (code, message) = (xml::escape(&self.code), xml::escape(&self.message));
         match service {
-            Service::Ecs => self.json().to_string(),
+            Service::Ecs | Service::Logs => self.json().to_string(),
             Service::Ec2 => format!(
                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Response><Errors><Error>\
                  <Code>{code}</Code><Message>{message}</Message></Error></Errors>\

@@ -25,8 +25,6 @@ pub(super) struct Reply {
     pub(super) body: String,
 }
 
-const ECS_TARGET: &str = "AmazonEC2ContainerServiceV20141113.";
-
 /// Answers a request; `None` means the connection ends without an answer.
 pub(super) async fn answer(world: &Arc<World>, parts: &Parts, body: &Bytes) -> Option<Reply> {
     let (service, op, body_value) = match read(parts, body) {
@@ -65,17 +63,18 @@ pub(super) async fn answer(world: &Arc<World>, parts: &Parts, body: &Bytes) -> O
 fn read(parts: &Parts, body: &[u8]) -> Result<(Service, String, Value), ApiError> {
     if let Some(target) = parts.headers.get("x-amz-target") {
         let target = target.to_str().unwrap_or_default();
-        let Some(op) = target.strip_prefix(ECS_TARGET) else {
+        let of = |service: Service| Some((service, target.strip_prefix(service.target()?)?));
+        let Some((service, op)) = [Service::Ecs, Service::Logs].into_iter().find_map(of) else {
             return Err(ApiError::unknown_operation(target));
         };
         let value: Value = serde_json::from_slice(body)
             .map_err(|error| ApiError::new(400, "SerializationException", error.to_string()))?;
-        return Ok((Service::Ecs, op.to_owned(), value));
+        return Ok((service, op.to_owned(), value));
     }
     let fields = form(body);
     let op = fields["Action"].as_str().unwrap_or_default().to_owned();
     let known = OPERATIONS.iter().find(|(_, name)| *name == op);
-    let service = known.map(|(service, _)| *service).filter(|service| *service != Service::Ecs);
+    let service = known.map(|(service, _)| *service).filter(|service| service.target().is_none());
     let service = service.ok_or_else(|| ApiError::unknown_operation(&op))?;
     Ok((service, op, fields))
 }
@@ -114,7 +113,7 @@ fn reply(service: Service, op: &str, done: Result<Answer, ApiError>) -> Reply {
         Err(error) => (error.status, error.body(service, &request_id)),
     };
     let content_type = match service {
-        Service::Ecs => "application/x-amz-json-1.1",
+        Service::Ecs | Service::Logs => "application/x-amz-json-1.1",
         Service::Ec2 => "text/xml;charset=UTF-8",
         Service::Sts => "text/xml",
     };

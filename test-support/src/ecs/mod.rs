@@ -1,7 +1,7 @@
 //! A double of the parts of AWS that a Fargate task launcher talks to.
 //!
-//! [`EcsDouble`] is an HTTP server on loopback that answers ECS (JSON 1.1), EC2
-//! `DescribeNetworkInterfaces` and STS (query protocol) at one address; set it as
+//! [`EcsDouble`] is an HTTP server on loopback that answers ECS and CloudWatch Logs `GetLogEvents`
+//! (JSON 1.1), EC2 `DescribeNetworkInterfaces` and STS (query protocol) at one address; set it as
 //! `AWS_ENDPOINT_URL`. It checks request signatures, validates what ECS validates, and walks tasks
 //! through their states. A task is real: an sshd or an agent at an address of its own in 127/8, or
 //! with [`EcsOptions::images`] the containers of its definition, each in its own root file system.

@@ -8,21 +8,33 @@ pub(super) enum Service {
     Ecs,
     Ec2,
     Sts,
+    /// CloudWatch Logs.
+    Logs,
 }
 
 impl Service {
+    /// What a service that speaks JSON puts before the operation in `X-Amz-Target`.
+    pub(super) fn target(self) -> Option<&'static str> {
+        match self {
+            Self::Ecs => Some("AmazonEC2ContainerServiceV20141113."),
+            Self::Logs => Some("Logs_20140328."),
+            Self::Ec2 | Self::Sts => None,
+        }
+    }
+
     /// The name in signatures and IAM actions.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Ecs => "ecs",
             Self::Ec2 => "ec2",
             Self::Sts => "sts",
+            Self::Logs => "logs",
         }
     }
 }
 
 /// What the double can do.
-pub(super) const OPERATIONS: [(Service, &str); 17] = [
+pub(super) const OPERATIONS: [(Service, &str); 18] = [
     (Service::Ecs, "RunTask"),
     (Service::Ecs, "DescribeTasks"),
     (Service::Ecs, "StopTask"),
@@ -40,6 +52,7 @@ pub(super) const OPERATIONS: [(Service, &str); 17] = [
     (Service::Ec2, "DescribeNetworkInterfaces"),
     (Service::Sts, "AssumeRole"),
     (Service::Sts, "GetCallerIdentity"),
+    (Service::Logs, "GetLogEvents"),
 ];
 
 /// One call.

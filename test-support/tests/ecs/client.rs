@@ -86,6 +86,13 @@ impl Client {
         (answer.status, error["__type"].as_str().unwrap().to_owned(), message)
     }
 
+    /// An operation of CloudWatch Logs.
+    pub(crate) async fn logs(&self, op: &str, body: &Value) -> Answer {
+        let target = format!("Logs_20140328.{op}");
+        let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", &*target)];
+        self.send("logs", &headers, body.to_string()).await.unwrap()
+    }
+
     /// An operation of the query protocol.
     pub(crate) async fn query(&self, service: &str, form: &str) -> Answer {
         let headers = [("content-type", "application/x-www-form-urlencoded")];

@@ -9,6 +9,7 @@ mod containers;
 mod definitions;
 mod faults;
 mod images;
+mod logs;
 mod rates;
 mod sandboxes;
 mod tasks;

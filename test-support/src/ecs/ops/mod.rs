@@ -6,6 +6,7 @@ mod describe;
 mod launch_checks;
 mod launch_task;
 mod list;
+mod logs;
 mod network;
 mod pages;
 mod run;
@@ -46,6 +47,7 @@ pub(super) fn perform(world: &Arc<World>, request: &Request) -> Result<Answer, A
         (Service::Ecs, "ListTaskDefinitionFamilies") => definitions::families(world, request)?,
         (Service::Ecs, "DescribeClusters") => clusters::describe_clusters(world, request),
         (Service::Ecs, "ListClusters") => clusters::list_clusters(world),
+        (Service::Logs, "GetLogEvents") => logs::get_events(world, request)?,
         (Service::Ec2, "DescribeNetworkInterfaces") => {
             return network::describe_interfaces(world, request).map(Answer::Xml);
         }
