@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::TaskImage;
 
 /// A container that runs beside a task's own, such as a database, and shares its network.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TaskService {
     /// Names the container: 1 to 50 characters out of `a-z`, `0-9` and inner `-`, another one for
@@ -25,6 +26,21 @@ pub struct TaskService {
     /// The TCP port that accepts connections once it is up; `None` if nobody knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<u16>,
+}
+
+/// Without the values of its variables.
+impl fmt::Debug for TaskService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, image, command, aliases, variables, port } = self;
+        f.debug_struct("TaskService")
+            .field("name", name)
+            .field("image", image)
+            .field("command", command)
+            .field("aliases", aliases)
+            .field("variables", &variables.keys())
+            .field("port", port)
+            .finish()
+    }
 }
 
 impl TaskService {
@@ -66,5 +82,18 @@ impl TaskService {
     pub fn port(mut self, port: u16) -> Self {
         self.port = Some(port);
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_values_of_variables_are_not_shown() {
+        let service = TaskService::new("db", TaskImage::new("postgres:16"))
+            .variable("POSTGRES_PASSWORD", "hunter2");
+        let shown = format!("{service:?}");
+        assert!(shown.contains("POSTGRES_PASSWORD") && !shown.contains("hunter2"), "{shown}");
     }
 }
