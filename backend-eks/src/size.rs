@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use fargate_aws_access::smallest_size;
 use serde_json::Value;
 
 use crate::quantity;
@@ -11,29 +12,6 @@ use crate::quantity;
 const MIB: u64 = 1 << 20;
 /// What Fargate adds to a pod's memory for its own components.
 const OVERHEAD_MIB: u64 = 256;
-
-/// Thousandths of a vCPU, then the memory sizes in MiB it comes with.
-const TIERS: [(u64, &[u64]); 7] = [
-    (250, &[512, 1024, 2048]),
-    (500, &[1024, 2048, 3072, 4096]),
-    (1000, &gib::<7>(2, 1)),
-    (2000, &gib::<13>(4, 1)),
-    (4000, &gib::<23>(8, 1)),
-    (8000, &gib::<12>(16, 4)),
-    (16_000, &gib::<12>(32, 8)),
-];
-
-/// `N` sizes in MiB from `first` GiB on, `step` GiB apart.
-const fn gib<const N: usize>(first: u64, step: u64) -> [u64; N] {
-    let mut sizes = [0; N];
-    let (mut index, mut size) = (0, first);
-    while index < N {
-        sizes[index] = size * 1024;
-        index += 1;
-        size += step;
-    }
-    sizes
-}
 
 /// A size that Fargate has for pods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,10 +38,11 @@ impl FargateSize {
     pub(crate) fn fitting(millicores: u64, bytes: u64) -> Option<Self> {
         // A pod without any request gets the smallest size, overhead included.
         let memory = bytes.div_ceil(MIB).checked_add(OVERHEAD_MIB)?;
-        TIERS.iter().filter(|(cpu, _)| *cpu >= millicores).find_map(|(cpu, sizes)| {
-            let size = sizes.iter().find(|size| **size >= memory)?;
-            Some(Self { millicores: *cpu, memory_mib: *size })
-        })
+        // The table counts CPUs in parts of 1024, of which every one is a whole number of
+        // thousandths.
+        let units = millicores.checked_mul(1024)?.div_ceil(1000);
+        let (cpu, memory) = smallest_size(u32::try_from(units).ok()?, u32::try_from(memory).ok()?)?;
+        Some(Self { millicores: u64::from(cpu) * 1000 / 1024, memory_mib: memory.into() })
     }
 
     /// The size of a whole pod: its containers together, or its largest init container.
@@ -153,6 +132,9 @@ mod tests {
             ("1", "1Gi", "1 vCPU and 2 GB"),
             ("2", "16128Mi", "2 vCPU and 16 GB"),
             ("2", "16Gi", "4 vCPU and 17 GB"),
+            ("251m", "0", "0.5 vCPU and 1 GB"),
+            ("500m", "3840Mi", "0.5 vCPU and 4 GB"),
+            ("4", "30464Mi", "4 vCPU and 30 GB"),
             ("4", "30Gi", "8 vCPU and 32 GB"),
             ("8", "17Gi", "8 vCPU and 20 GB"),
             ("16", "119Gi", "16 vCPU and 120 GB"),
@@ -172,13 +154,6 @@ mod tests {
         for text in ["", "2vCPU", "vCPU 1GB", "2vCPU 9", "xvCPU 1GB"] {
             assert_eq!(FargateSize::provided(text), None, "{text}");
         }
-    }
-
-    #[test]
-    fn each_tier_ends_where_the_user_guide_says() {
-        let last: Vec<_> =
-            TIERS.iter().map(|(_, sizes)| sizes.last().map(|size| size / 1024)).collect();
-        assert_eq!(last, [2, 4, 8, 16, 30, 60, 120].map(Some));
     }
 
     #[test]
