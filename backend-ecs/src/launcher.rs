@@ -24,6 +24,7 @@ use crate::eni::Interfaces;
 use crate::error::{DESCRIBE, STOP};
 use crate::handle::{BACKEND, EcsTask};
 use crate::launch::{Accepted, Launch};
+use crate::overrides::overrides;
 use crate::placement::Spent;
 use crate::signed::Signed;
 use crate::status::{Seen, observe};
@@ -257,6 +258,8 @@ impl TaskLauncher for EcsLauncher {
 
     async fn launch(&self, spec: &TaskSpec) -> Result<TaskHandle> {
         let config = &self.config;
+        // What RunTask would not take is told before anything is registered for it.
+        overrides(config, spec)?;
         let limit = spec.launch_timeout.unwrap_or(Duration::MAX).min(config.launch_timeout);
         let deadline = after(limit);
         let task = match &config.agent {

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::bench::{api_double, config, launcher, sdk, spec, status_until};
 
+mod beside;
 mod race;
 mod trouble;
 

@@ -6,7 +6,7 @@ use aws_credential_types::Credentials;
 use fargate_backend_ecs::{
     AgentSetup, Collected, Collection, EcsConfig, EcsLauncher, Fate, Reason,
 };
-use fargate_core::{StopCause, TaskImage, TaskLauncher, TaskStatus};
+use fargate_core::{StopCause, TaskImage, TaskLauncher, TaskService, TaskStatus};
 use fargate_test_support::moto::Moto;
 use serde_json::json;
 
@@ -64,11 +64,17 @@ async fn a_derived_definition_is_understood_by_moto() {
     for _ in 0..2 {
         let cache = tempfile::tempdir().unwrap();
         let mut config = config(&moto);
-        config.agent = Some(AgentSetup::new(AGENT));
+        let mut agent = AgentSetup::new(AGENT);
+        agent.helper = Some(TaskImage::new("registry.example.com/helper:1"));
+        config.agent = Some(agent);
         config.cache_directory = cache.path().into();
         config.launch_timeout = Duration::from_secs(2);
         let launcher = launcher(&moto, config).await;
-        let error = launcher.launch(&spec().image(TaskImage::new("alpine:3"))).await.unwrap_err();
+        let image = TaskImage::new("alpine:3").platform("linux/arm64");
+        let mut spec = spec().image(image);
+        let database = TaskImage::new("postgres:16").pull_secret("arn:aws:secret");
+        spec.needs.services = vec![TaskService::new("db", database).alias("db").variable("A", "1")];
+        let error = launcher.launch(&spec).await.unwrap_err();
         assert_eq!(error.op(), "start task", "{error:?}");
     }
     let listed = moto.ecs("ListTaskDefinitions", json!({})).await;
@@ -81,15 +87,26 @@ async fn a_derived_definition_is_understood_by_moto() {
     let definition = &shown["taskDefinition"];
     assert_eq!((&definition["revision"], &definition["cpu"]), (&json!(1), &json!("256")));
     assert_eq!(definition["volumes"][0]["name"], "fargate-agent");
-    let [job, agent] = definition["containerDefinitions"].as_array().unwrap().as_slice() else {
-        panic!("{definition}")
-    };
+    let volumes: Vec<_> = definition["volumes"].as_array().unwrap().iter().collect();
+    assert_eq!(volumes.len(), 3, "the agent's, builds and cache: {definition}");
+    assert_eq!(definition["runtimePlatform"]["cpuArchitecture"], "ARM64");
+    let containers = definition["containerDefinitions"].as_array().unwrap();
+    let [job, agent, helper, database] = containers.as_slice() else { panic!("{definition}") };
     assert_eq!(job["image"], "alpine:3");
     assert_eq!(job["command"], json!(["/fargate/fargate-agent"]));
     let after = json!([{"containerName": "fargate-agent", "condition": "SUCCESS"}]);
     assert_eq!(job["dependsOn"], after);
     assert_eq!((&agent["essential"], &agent["image"]), (&json!(false), &json!(AGENT)));
     assert_eq!(agent["command"], json!(["install", "/fargate"]));
+    assert_eq!((&helper["name"], &helper["essential"]), (&json!("fargate-helper"), &json!(true)));
+    assert_eq!(helper["entryPoint"], json!(["/fargate/fargate-agent"]));
+    assert_eq!(helper["mountPoints"], job["mountPoints"]);
+    assert_eq!(
+        (&database["image"], &database["essential"]),
+        (&json!("postgres:16"), &json!(false))
+    );
+    let secret = json!({"credentialsParameter": "arn:aws:secret"});
+    assert_eq!(database["repositoryCredentials"], secret);
 }
 
 /// What is registered is marked, found by its marks, and gone afterwards.

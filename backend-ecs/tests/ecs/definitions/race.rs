@@ -8,6 +8,7 @@ use fargate_test_support::ecs::{EcsOptions, RateLimits, TaskProgram};
 use tokio::process::Command;
 use tokio::task::JoinSet;
 
+use super::beside::{database, with_helper};
 use super::*;
 
 const IMAGES: usize = 5;
@@ -20,7 +21,10 @@ async fn launch_all(launchers: Vec<Arc<EcsLauncher>>, each: usize) {
     for launcher in launchers {
         for number in 0..each {
             let launcher = Arc::clone(&launcher);
-            let spec = of(&format!("registry.example.com/app:{}", number % IMAGES));
+            let mut spec = of(&format!("registry.example.com/app:{}", number % IMAGES));
+            // What differs from job to job is no part of a definition.
+            spec.needs.services = vec![database().variable("KEY", spec.key.as_str())];
+            spec.needs.resources.memory = Some(1024);
             launches.spawn(async move { launcher.launch(&spec).await.map(drop) });
         }
     }
@@ -31,7 +35,8 @@ async fn launch_all(launchers: Vec<Arc<EcsLauncher>>, each: usize) {
 
 /// Two other processes and four launchers in this one, fifty launches in all.
 #[tokio::test(flavor = "multi_thread")]
-async fn fifty_launches_of_five_images_register_five_definitions_and_none_is_throttled_out() {
+async fn fifty_launches_of_five_sets_of_images_register_five_definitions_and_none_is_throttled_out()
+{
     let options = EcsOptions {
         program: TaskProgram::None,
         rate_limits: Some(RateLimits::aws()),
@@ -52,7 +57,7 @@ async fn fifty_launches_of_five_images_register_five_definitions_and_none_is_thr
         .collect();
     let mut launchers = Vec::new();
     for _ in 0..4 {
-        launchers.push(launcher(&double, with_agent(cache.path())).await);
+        launchers.push(launcher(&double, with_helper(cache.path())).await);
     }
     launch_all(launchers, 5).await;
     for mut other in others {
@@ -72,7 +77,7 @@ async fn launches_of_another_process() {
     let Some(cache) = std::env::var_os(CACHE) else { return };
     let mut launchers = Vec::new();
     for _ in 0..3 {
-        let launcher = EcsLauncher::connect(with_agent(Path::new(&cache))).await;
+        let launcher = EcsLauncher::connect(with_helper(Path::new(&cache))).await;
         launchers.push(Arc::new(launcher.expect("good settings")));
     }
     launch_all(launchers, 5).await;
