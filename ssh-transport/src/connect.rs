@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fargate_core::transport::Dial;
-use fargate_core::{Backoff, ErrorKind, Result, Retry};
+use fargate_core::{Backoff, ErrorKind, Result, Retry, SecretText};
 use russh::client::{self, AuthResult, Handle};
 use russh::keys::{HashAlg, PrivateKeyWithHashAlg, PublicKey};
 use russh::{Channel, Disconnect, Preferred, cipher};
@@ -48,6 +48,8 @@ pub(crate) struct Client {
     pub(crate) key: SshKey,
     /// The way to ports that TCP does not reach.
     pub(crate) dialer: Option<Arc<dyn Dial>>,
+    /// Whoever shows an unknown host key has to prove it with this.
+    pub(crate) secret: Option<SecretText>,
 }
 
 /// An authenticated connection. Dropping it ends it.
@@ -132,7 +134,12 @@ impl Connection {
         hang_up: DropGuard,
     ) -> Result<Self> {
         let learnt = Arc::new(Learnt::default());
-        let check = HostKeyCheck::new(target.host_key.clone(), Arc::clone(&learnt));
+        let check = match (&target.host_key, &client.secret) {
+            (Some(known), _) => HostKeyCheck::is(known.clone(), &learnt),
+            (None, Some(secret)) => HostKeyCheck::is_proved_with(secret.clone(), &learnt),
+            (None, None) => HostKeyCheck::none(&learnt),
+        };
+        let unproved = target.host_key.is_none() && client.secret.is_some();
         let protocol = Arc::new(protocol_settings(&client.config, target));
         let handle =
             client::connect_stream(protocol, stream, check).await.map_err(|cause| {
@@ -144,8 +151,25 @@ impl Connection {
                 }
             })?;
         let mut this = Self { handle, learnt, target: target.clone(), _hang_up: hang_up };
+        if unproved {
+            this.wait_for_proof().await?;
+        }
         this.authenticate(&client.key).await?;
         Ok(this)
+    }
+
+    /// Asks what authentication there is, naming the user and nothing else: a server sends its
+    /// banner before it answers (RFC 4252 sections 5.2 and 5.4). Whatever it answers, only the proof
+    /// counts.
+    async fn wait_for_proof(&mut self) -> Result<()> {
+        let answer = self.handle.authenticate_none(self.target.user.clone()).await;
+        if self.learnt.is_proved() {
+            return Ok(());
+        }
+        if answer.is_err() || self.ended() {
+            return Err(error::dropped(&self.target, &self.learnt));
+        }
+        Err(hostkey::unproved(&self.target, error::CONNECT, self.learnt.host_key()))
     }
 
     async fn authenticate(&mut self, key: &SshKey) -> Result<()> {

@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use fargate_core::transport::{Commands as _, Dial, run_script};
 use fargate_core::{
-    Endpoint, ErrorKind, ExecRequest, ExitStatus, OutputSink, RemoteExec, Result, async_trait,
+    Endpoint, ErrorKind, ExecRequest, ExitStatus, OutputSink, RemoteExec, Result, SecretText,
+    async_trait,
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -28,7 +29,18 @@ impl SshExec {
     /// A transport that authenticates with `key`.
     #[must_use]
     pub fn new(config: SshConfig, key: SshKey) -> Self {
-        Self { client: Client { config, key, dialer: None } }
+        Self { client: Client { config, key, dialer: None, secret: None } }
+    }
+
+    /// Lets a probe take an unknown host key only from a server that proves it with `secret`
+    /// ([`host_proof`](fargate_core::host_proof)), instead of from whoever answers first.
+    ///
+    /// What a server learns before is a user name. A host key that the endpoint names is strictly
+    /// checked and needs no proof.
+    #[must_use]
+    pub fn proving(mut self, secret: SecretText) -> Self {
+        self.client.secret = Some(secret);
+        self
     }
 
     /// Reaches [`Endpoint::Forwarded`] through `dialer`.

@@ -1,7 +1,7 @@
 use std::sync::{Arc, OnceLock};
 
-use fargate_core::{Error, ErrorKind};
-use russh::client::{DisconnectReason, Handler};
+use fargate_core::{Error, ErrorKind, SecretText, host_proof};
+use russh::client::{DisconnectReason, Handler, Session};
 use russh::keys::{HashAlg, PublicKey, PublicKeyOrCertificate};
 
 use crate::target::Target;
@@ -10,6 +10,7 @@ use crate::target::Target;
 #[derive(Debug, Default)]
 pub(crate) struct Learnt {
     host_key: OnceLock<PublicKey>,
+    proved: OnceLock<()>,
     goodbye: OnceLock<String>,
 }
 
@@ -17,6 +18,11 @@ impl Learnt {
     /// The key the server proved to hold (RFC 4253 section 8), trusted or not.
     pub(crate) fn host_key(&self) -> Option<&PublicKey> {
         self.host_key.get()
+    }
+
+    /// Whether a banner proved the key.
+    pub(crate) fn is_proved(&self) -> bool {
+        self.proved.get().is_some()
     }
 
     /// Why the connection ended, once it has.
@@ -27,14 +33,33 @@ impl Learnt {
 
 /// Checks the host key and takes down what happens.
 pub(crate) struct HostKeyCheck {
-    /// `None` accepts any key; only a probe of a still unknown server does that.
-    expected: Option<PublicKey>,
+    expected: Expected,
     learnt: Arc<Learnt>,
 }
 
+enum Expected {
+    /// Only a probe of a still unknown server expects that.
+    Any,
+    Key(PublicKey),
+    /// Any for now; whether it is proved is learnt from the banner.
+    ProvedWith(SecretText),
+}
+
 impl HostKeyCheck {
-    pub(crate) fn new(expected: Option<PublicKey>, learnt: Arc<Learnt>) -> Self {
-        Self { expected, learnt }
+    /// Accepts any key.
+    pub(crate) fn none(learnt: &Arc<Learnt>) -> Self {
+        Self { expected: Expected::Any, learnt: Arc::clone(learnt) }
+    }
+
+    /// Accepts this key.
+    pub(crate) fn is(known: PublicKey, learnt: &Arc<Learnt>) -> Self {
+        Self { expected: Expected::Key(known), learnt: Arc::clone(learnt) }
+    }
+
+    /// Accepts any key, and looks whether the banner proves it. Whoever uses this has to ask
+    /// [`Learnt::is_proved`] before anything else is sent.
+    pub(crate) fn is_proved_with(secret: SecretText, learnt: &Arc<Learnt>) -> Self {
+        Self { expected: Expected::ProvedWith(secret), learnt: Arc::clone(learnt) }
     }
 }
 
@@ -46,13 +71,28 @@ impl Handler for HostKeyCheck {
         presented: &PublicKeyOrCertificate,
     ) -> Result<bool, Self::Error> {
         let presented = presented.public_key();
-        let trusted = self
-            .expected
-            .as_ref()
-            .is_none_or(|expected| expected.key_data() == presented.key_data());
+        let trusted = match &self.expected {
+            Expected::Key(known) => known.key_data() == presented.key_data(),
+            Expected::Any | Expected::ProvedWith(_) => true,
+        };
         // Asked once per connection; were it ever asked again, the first answer stays.
         self.learnt.host_key.set(presented).ok();
         Ok(trusted)
+    }
+
+    async fn auth_banner(
+        &mut self,
+        banner: &str,
+        _session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        if let Expected::ProvedWith(secret) = &self.expected
+            && let Some(key) = self.learnt.host_key().and_then(|key| line(key).ok())
+            && host_proof::proves(banner, secret, &key)
+        {
+            // One proof is enough.
+            self.learnt.proved.set(()).ok();
+        }
+        Ok(())
     }
 
     async fn disconnected(
@@ -98,6 +138,29 @@ pub(crate) fn changed(
             "another machine answers at this address, or sshd was restarted with new host keys; \
              if neither was meant, somebody may be intercepting the connection",
         )
+}
+
+/// A key in OpenSSH's one-line form, without a comment.
+pub(crate) fn line(key: &PublicKey) -> russh::keys::ssh_key::Result<String> {
+    let key = PublicKey::from(key.key_data().clone());
+    key.to_openssh().map(|line| line.trim_end().to_owned())
+}
+
+/// The server showed a key, and no proof that it is the launched task's.
+pub(crate) fn unproved(target: &Target, op: &'static str, seen: Option<&PublicKey>) -> Error {
+    let error = target.error(
+        ErrorKind::Untrusted,
+        op,
+        "what answers there does not prove to be the task that was started",
+    );
+    match seen {
+        Some(seen) => error.with("presented host key", seen.fingerprint(HashAlg::Sha256).to_string()),
+        None => error,
+    }
+    .hint(
+        "the agent's image may be older than this program: bring it up to date; if it is, something \
+         other than the agent listens on this port, or somebody may be intercepting the connection",
+    )
 }
 
 /// No key is known yet, so nothing can be checked.

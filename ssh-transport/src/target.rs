@@ -3,6 +3,8 @@ use std::fmt;
 use fargate_core::{Endpoint, Error, ErrorKind, Result};
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PublicKey};
 
+use crate::hostkey;
+
 /// An SSH endpoint, its host key parsed.
 #[derive(Clone)]
 pub(crate) struct Target {
@@ -40,11 +42,11 @@ impl Target {
 
     /// The endpoint again, with `host_key` known.
     pub(crate) fn endpoint(&self, host_key: &PublicKey) -> Result<Endpoint> {
-        let line = PublicKey::from(host_key.key_data().clone()).to_openssh().map_err(|error| {
+        let line = hostkey::line(host_key).map_err(|error| {
             self.error(ErrorKind::Unexpected, "probe", "its host key cannot be encoded")
                 .source(error)
         })?;
-        Ok(self.at.clone().with_identity(line.trim_end()))
+        Ok(self.at.clone().with_identity(line))
     }
 
     /// An error about this server.

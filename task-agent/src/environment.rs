@@ -27,6 +27,18 @@ pub(crate) fn host_secret() -> Option<SecretText> {
     Some(SecretText::new(secret.into()))
 }
 
+/// Lets nobody read this process's environment who may not trace any process: what the agent starts
+/// runs as the same user, and even root may not in a container without `CAP_SYS_PTRACE`
+/// (proc_pid_environ(5), ptrace(2)). What is started is not affected.
+pub(crate) fn close() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) =
+        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
+    {
+        tracing::warn!(%error, "the agent's environment stays open to this user's processes");
+    }
+}
+
 /// Gives `command` the agent's environment without what is the agent's own, and with `more` behind
 /// the directories of `PATH`.
 pub(crate) fn pass_on(command: &mut Command, more: Option<&OsStr>) {

@@ -92,6 +92,10 @@ impl Connection {
 impl Handler for Connection {
     type Error = russh::Error;
 
+    async fn authentication_banner(&mut self) -> Result<Option<String>, Self::Error> {
+        Ok(self.server.banner.clone())
+    }
+
     async fn auth_publickey_offered(
         &mut self,
         _user: &str,

@@ -46,7 +46,8 @@ pub(crate) fn host_key(file: Option<&Path>) -> Result<PrivateKey> {
 
 /// The public half in OpenSSH's one-line form, without a comment.
 pub(crate) fn public_line(key: &PrivateKey) -> Result<String> {
-    PublicKey::from(key.public_key().key_data().clone()).to_openssh().map_err(|error| {
+    let public = PublicKey::from(key.public_key().key_data().clone());
+    public.to_openssh().map(|line| line.trim_end().to_owned()).map_err(|error| {
         Error::new(ErrorKind::Unexpected, "show the host key", "it cannot be written down")
             .source(error)
     })

@@ -5,13 +5,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fargate_core::{Error, ErrorKind, Result};
+use fargate_core::{Error, ErrorKind, Result, host_proof};
 use tokio::net::TcpListener;
 use tokio::time::{interval, sleep, timeout};
 
 use crate::server::Server;
 use crate::state_dir::StateDir;
-use crate::{AgentArgs, AgentEnd, EndSignals, connection, hosts, keys, orphans, shell, umask};
+use crate::{
+    AgentArgs, AgentEnd, EndSignals, connection, environment, hosts, keys, orphans, shell, umask,
+};
 
 /// How often ended processes are collected.
 const TIDY: Duration = Duration::from_secs(2);
@@ -54,13 +56,18 @@ async fn serve(args: AgentArgs) -> Result<AgentEnd> {
     let authorized_key = keys::authorized_key(&args.authorized_key)?;
     let host_key = keys::host_key(args.host_key.as_deref())?;
     let host_line = keys::public_line(&host_key)?;
+    let proof = args.host_secret.as_ref().map(|secret| {
+        environment::close();
+        // A banner's lines end as the protocol's do (RFC 4252 section 5.4).
+        format!("{}\r\n", host_proof::prove(secret.expose(), &host_line))
+    });
     let shell = shell::find()?;
     let state = args.state_dir.as_deref().map(StateDir::hold).transpose()?;
     hosts::add(Path::new(hosts::FILE), &args.hosts);
     let listener = TcpListener::bind(args.listen).await.map_err(|error| refused(&args, error))?;
     let at = listener.local_addr().map_err(|error| unexpected("no address", error))?;
     orphans::adopt();
-    let server = Arc::new(Server::new(host_key, authorized_key, shell, args.more_path));
+    let server = Arc::new(Server::new(host_key, authorized_key, proof, shell, args.more_path));
     if let Some(state) = &state {
         state.publish(at, &host_line)?;
     }

@@ -23,6 +23,8 @@ const WINDOW: u32 = 16 << 20;
 pub(crate) struct Server {
     pub(crate) config: Arc<Config>,
     pub(crate) authorized_key: PublicKey,
+    /// Shown to every client before it logs in.
+    pub(crate) banner: Option<String>,
     /// Runs commands.
     pub(crate) shell: PathBuf,
     /// Behind the directories of the commands' `PATH`.
@@ -41,12 +43,14 @@ impl Server {
     pub(crate) fn new(
         host_key: PrivateKey,
         authorized_key: PublicKey,
+        banner: Option<String>,
         shell: PathBuf,
         more_path: Option<OsString>,
     ) -> Self {
         Self {
             config: Arc::new(config(host_key)),
             authorized_key,
+            banner,
             shell,
             more_path,
             groups: Groups::default(),
