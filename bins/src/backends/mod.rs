@@ -30,7 +30,11 @@ pub fn open(settings: &Settings) -> Result<Arc<dyn JobBackend>> {
             let way_in = eks::way_in(settings, &config);
             Joined::open(config, way_in)
         }
-        _ => Joined::open(ecs::config(settings)?, WayIn::ssh(settings)),
+        _ => {
+            let config = ecs::config(settings)?;
+            let way_in = WayIn::ssh(settings).proving(config.agent.is_some());
+            Joined::open(config, way_in)
+        }
     })
 }
 

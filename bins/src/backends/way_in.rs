@@ -7,7 +7,7 @@ use fargate_backend_eks::PodExec;
 use fargate_core::job::{Credential, SecretText};
 use fargate_core::transport::Dial;
 use fargate_core::{Error, ErrorKind, RemoteExec, Result};
-use fargate_ssh_transport::{SshConfig, SshExec, SshKey};
+use fargate_ssh_transport::{SshConfig, SshExec, SshKey, new_host_secret};
 
 use crate::config::{Settings, keys};
 
@@ -26,6 +26,8 @@ pub(super) struct Ssh {
     key_file: Option<PathBuf>,
     /// The way to SSH servers that TCP does not reach.
     dialer: Option<Arc<dyn Dial>>,
+    /// Tasks run the agent, which proves its host key.
+    proves: bool,
 }
 
 impl WayIn {
@@ -37,7 +39,18 @@ impl WayIn {
         if let Some(interval) = settings.duration(keys::SSH_KEEP_ALIVE) {
             config.keepalive_interval = interval;
         }
-        Self::Ssh(Ssh { config, key_file: settings.path(keys::SSH_PRIVATE_KEY), dialer: None })
+        let key_file = settings.path(keys::SSH_PRIVATE_KEY);
+        Self::Ssh(Ssh { config, key_file, dialer: None, proves: false })
+    }
+
+    /// The same with a secret per job that tasks prove their host keys with, where it is SSH and
+    /// `agent` says that what answers is the agent. An `sshd` cannot prove its key; it is taken from
+    /// whoever answers first.
+    pub(super) fn proving(mut self, agent: bool) -> Self {
+        if let Self::Ssh(ssh) = &mut self {
+            ssh.proves = agent;
+        }
+        self
     }
 
     /// The same through `dialer`, where it is SSH.
@@ -68,22 +81,16 @@ impl WayIn {
 impl Ssh {
     fn new_credential(&self) -> Result<Credential> {
         let comment = "gitlab-job";
-        Ok(match &self.key_file {
-            Some(_) => Credential {
-                public: self.own_key()?.public_line(comment)?,
-                private: None,
-                host_secret: None,
-            },
+        let (key, private) = match &self.key_file {
+            Some(_) => (self.own_key()?, None),
             None => {
                 let key = SshKey::generate()?;
                 let private = SecretText::new(key.private_pem()?);
-                Credential {
-                    public: key.public_line(comment)?,
-                    private: Some(private),
-                    host_secret: None,
-                }
+                (key, Some(private))
             }
-        })
+        };
+        let host_secret = self.proves.then(new_host_secret);
+        Ok(Credential { public: key.public_line(comment)?, private, host_secret })
     }
 
     fn exec(&self, credential: &Credential) -> Result<SshExec> {
@@ -91,11 +98,14 @@ impl Ssh {
             Some(private) => SshKey::from_private_pem(private.expose())?,
             None => self.own_key()?,
         };
-        let exec = SshExec::new(self.config.clone(), key);
-        Ok(match &self.dialer {
-            Some(dialer) => exec.through(Arc::clone(dialer)),
-            None => exec,
-        })
+        let mut exec = SshExec::new(self.config.clone(), key);
+        if let Some(dialer) = &self.dialer {
+            exec = exec.through(Arc::clone(dialer));
+        }
+        if let Some(secret) = &credential.host_secret {
+            exec = exec.proving(secret.clone());
+        }
+        Ok(exec)
     }
 
     fn own_key(&self) -> Result<SshKey> {
