@@ -2,7 +2,6 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use fargate_core::{Error, ErrorKind, Result};
@@ -36,7 +35,8 @@ pub fn wait_port(port: u16, patience: Duration) -> Result<()> {
                 ),
             ));
         }
-        sleep(LOOK);
+        #[expect(clippy::disallowed_methods, reason = "there is no runtime")]
+        std::thread::sleep(LOOK);
     }
 }
 

@@ -24,11 +24,21 @@ impl Agent {
     /// When it does not come up.
     #[must_use]
     pub fn start(authorized_key: &str) -> Self {
+        Self::start_with(authorized_key, &[])
+    }
+
+    /// The same with these variables in its environment.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    #[must_use]
+    pub fn start_with(authorized_key: &str, environment: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         let mut child = Command::new(binaries::agent())
             .args(["--listen", "127.0.0.1:0", "--deadline", "10m", "--grace", "1s", "--state-dir"])
             .arg(directory.path())
             .env("SSH_PUBLIC_KEY", authorized_key)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -16,7 +16,8 @@ use tempfile::TempDir;
 pub struct Rootfs(TempDir);
 
 /// How a process lives in a [`Rootfs`]. By default as a container's first process does on Fargate:
-/// root, in a PID namespace of its own, with `/proc` and `/dev`, on a root that can be written to.
+/// root with a runtime's default capabilities, in a PID namespace of its own, with `/proc` and `/dev`,
+/// on a root that can be written to.
 #[derive(Debug, Clone)]
 pub struct Entry {
     root: PathBuf,
@@ -64,7 +65,10 @@ for device in null zero full random urandom; do
 done
 /bin/ln -s /proc/self/fd "$root/dev/fd"
 [ "$writable" = true ] || /bin/mount -o remount,bind,ro "$root"
-exec /usr/sbin/chroot "--userspec=$user:$user" --groups= "$root" "$@""#;
+# What a runtime leaves root by default: the default list of Docker, which Fargate has, too.
+exec /usr/bin/setpriv --bounding-set=-all,+chown,+dac_override,+fsetid,+fowner,+mknod,+net_raw,\
++setgid,+setuid,+setfcap,+setpcap,+net_bind_service,+sys_chroot,+kill,+audit_write \
+    /usr/sbin/chroot "--userspec=$user:$user" --groups= "$root" "$@""#;
 
 impl Rootfs {
     /// What `FROM scratch` gives: nothing but the places where a runtime mounts things.

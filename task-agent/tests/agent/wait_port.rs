@@ -43,12 +43,12 @@ fn port_of_a_server_that_closes_at_once_counts() {
     }
 }
 
-#[test]
-fn server_that_starts_late_is_waited_for() {
+#[tokio::test]
+async fn server_that_starts_late_is_waited_for() {
     let (socket, port) = closed_port();
     let mut child = wait_port(&["--timeout", "60s", &port.to_string()]);
     // Long enough for several looks; were they not repeated, it would have ended.
-    std::thread::sleep(Duration::from_millis(500));
+    tokio::time::sleep(Duration::from_millis(500)).await;
     assert!(child.try_wait().unwrap().is_none());
     socket.listen(8).unwrap();
     assert_eq!(ended(child), (Some(0), String::new()));

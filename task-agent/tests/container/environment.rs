@@ -40,6 +40,24 @@ async fn nothing_that_is_meant_for_the_agent_reaches_a_script() {
 }
 
 #[tokio::test]
+async fn a_script_cannot_read_the_secret_from_the_agents_process() {
+    let read = "tr '\\0' '\\n' </proc/1/environ | grep SECRET; id -u; [ -r /proc/self/environ ] && echo own";
+    let secret = (host_proof::VARIABLE, "s3cret");
+    for user in [0, 1000] {
+        let root = busybox();
+        let container = Contained::start(&root.entry().user(user), &[("PATH", "/bin"), secret]);
+        let said = container.run(read).await;
+        assert!(said.contains("Permission denied"), "{said}");
+        assert!(said.starts_with(&format!("{user}\nown\n")), "{said}");
+        assert!(!said.contains("s3cret"), "{said}");
+    }
+    // Without a secret nothing is closed, so the look is at the right place.
+    let root = busybox();
+    let container = Contained::start(&root.entry(), &[("PATH", "/bin"), ("A_SECRET", "none")]);
+    assert_eq!(container.run(read).await, "A_SECRET=none\n0\nown\n");
+}
+
+#[tokio::test]
 async fn names_of_services_resolve_and_are_added_once() {
     let root = root_with_hosts();
     let environment = [("PATH", "/bin"), (AgentSetup::HOSTS, "db tutum__wordpress")];
