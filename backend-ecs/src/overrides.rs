@@ -76,7 +76,7 @@ fn check_length(overrides: &TaskOverride, spec: &TaskSpec) -> Result<()> {
     let length = |value: &Value| value.to_string().chars().count();
     let containers = overrides.container_overrides();
     let all: Vec<Value> = containers.iter().map(container_json).collect();
-    let storage = overrides.ephemeral_storage().map(|storage| storage.size_in_gib());
+    let storage = overrides.ephemeral_storage().map(EphemeralStorage::size_in_gib);
     let whole = json!({
         "containerOverrides": all,
         "cpu": overrides.cpu(), "memory": overrides.memory(),
@@ -203,7 +203,7 @@ mod tests {
         let mut spec = spec();
         let shown = |spec: &TaskSpec| {
             let all = overrides(&config, spec).unwrap();
-            let gib = all.ephemeral_storage().map(|storage| storage.size_in_gib());
+            let gib = all.ephemeral_storage().map(EphemeralStorage::size_in_gib);
             format!(
                 "{:?} {:?} {gib:?} {:?} {:?}",
                 all.cpu().unwrap(),

@@ -27,7 +27,8 @@ fn with_database(password: &str) -> TaskSpec {
 
 /// The names of the list `of` in a request.
 fn names(of: &Value) -> Vec<&str> {
-    of.as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect()
+    let all = of.as_array().expect("a list").iter();
+    all.map(|one| one["name"].as_str().expect("a name")).collect()
 }
 
 #[tokio::test]
