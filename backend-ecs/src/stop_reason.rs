@@ -1,7 +1,7 @@
 //! Why a task stopped, and what to do about it.
 
 use aws_sdk_ecs::types::{Container, Task, TaskStopCode};
-use fargate_core::{StopCause, Stopped};
+use fargate_core::{AgentSetup, StopCause, Stopped};
 
 /// The end of `task`; `container` is the one that runs the jobs.
 pub(crate) fn stopped(task: &Task, container: &str) -> Stopped {
@@ -24,7 +24,11 @@ pub(crate) fn stopped(task: &Task, container: &str) -> Stopped {
             stop = stop.fact("container", line);
         }
     }
-    match hint(cause, &everything.join("\n").to_ascii_lowercase()) {
+    let hint = match cause {
+        StopCause::Exited => exit_hint(task, container).map(str::to_owned),
+        _ => hint(cause, &everything.join("\n").to_ascii_lowercase()),
+    };
+    match hint {
         Some(hint) => stop.hint(hint),
         None => stop,
     }
@@ -114,6 +118,19 @@ fn container_line(container: &Container, said: &str) -> Option<String> {
     }
 }
 
+/// What to do about a container that ended by itself.
+fn exit_hint(task: &Task, container: &str) -> Option<&'static str> {
+    let brought = task.containers().iter().any(|one| one.name() == Some(AgentSetup::BRINGER));
+    if !brought {
+        return Some(
+            "the container's main process ended: its entry point must keep sshd in the foreground \
+             (sshd -D); see the container's log",
+        );
+    }
+    let code = ended_container(task, container).and_then(Container::exit_code);
+    Some(AgentSetup::exit_hint(code))
+}
+
 fn hint(cause: StopCause, low: &str) -> Option<String> {
     let says = |part: &str| low.contains(part);
     let text = match cause {
@@ -149,10 +166,6 @@ fn hint(cause: StopCause, low: &str) -> Option<String> {
         StopCause::Capacity => {
             "list subnets of several availability zones in Subnet, or add FARGATE beside \
              FARGATE_SPOT in CapacityProviders"
-        }
-        StopCause::Exited => {
-            "the container's main process ended: its entry point must keep sshd in the foreground \
-             (sshd -D); see the container's log"
         }
         StopCause::FailedToStart if says("secret") || says("ssm") || says("kms") => {
             "let the execution role read the secrets of the task definition, and give the task a \
@@ -319,6 +332,22 @@ mod tests {
         assert!(
             stop.facts.contains(&("container", "ci-coordinator exited with code 3".to_owned()))
         );
+    }
+
+    #[test]
+    fn an_exit_where_the_agent_was_brought_along_is_told_in_its_terms() {
+        let bringer = || Container::builder().name(AgentSetup::BRINGER).exit_code(0).build();
+        let exited = |code| {
+            task("EssentialContainerExited", "Essential container in task exited", ("", Some(code)))
+        };
+        for (code, word) in [(5, "without a shell"), (1, "exec \"$@\"")] {
+            let mut task = exited(code);
+            task.containers.get_or_insert_default().push(bringer());
+            let hint = stopped(&task, "ci-coordinator").hint.unwrap();
+            assert!(hint.contains(word), "{hint}");
+        }
+        let hint = stopped(&exited(5), "ci-coordinator").hint.unwrap();
+        assert!(hint.contains("sshd"), "{hint}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Why a pod ended, and what to do about it.
 
-use fargate_core::{StopCause, Stopped};
+use fargate_core::{AgentSetup, StopCause, Stopped};
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod, PodStatus};
 
 use crate::pod::CONTAINER;
@@ -177,6 +177,9 @@ fn hint(status: &PodStatus, cause: StopCause) -> Option<&'static str> {
             "the pod lived as long as its activeDeadlineSeconds allow: raise the job's timeout, or \
              DeadlineSeconds where that is shorter"
         }
+        StopCause::Exited if every_container(status).any(|one| one.name == AgentSetup::BRINGER) => {
+            AgentSetup::exit_hint(ended_container(status).map(|(_, state)| state.exit_code))
+        }
         StopCause::Exited => {
             "the container's main process ended: its entry point must keep sshd in the foreground \
              (sshd -D); see the container's log"
@@ -291,6 +294,20 @@ mod tests {
             let status = json!({"phase": "Succeeded", "containerStatuses": own(&state)});
             assert_eq!(ended_by(&status).cause, cause, "{finished}");
         }
+    }
+
+    #[test]
+    fn an_exit_where_the_agent_was_brought_along_is_told_in_its_terms() {
+        let bringer = json!([{"name": AgentSetup::BRINGER, "image": "i", "imageID": "",
+            "ready": true, "restartCount": 0, "state": {"terminated": {"exitCode": 0}}}]);
+        for (code, word) in [(5, "without a shell"), (1, "exec \"$@\"")] {
+            let mut status = with_container("Error", code);
+            status["initContainerStatuses"] = bringer.clone();
+            let hint = stopped(&pod(&status)).hint.expect("a hint");
+            assert!(hint.contains(word), "{hint}");
+        }
+        let hint = stopped(&pod(&with_container("Error", 5))).hint.expect("a hint");
+        assert!(hint.contains("sshd"), "{hint}");
     }
 
     #[test]

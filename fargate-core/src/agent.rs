@@ -50,6 +50,9 @@ impl AgentSetup {
     pub const UMASK: &str = "FARGATE_AGENT_UMASK";
     /// The variable with directories to look for programs in after those of `PATH`.
     pub const MORE_PATH: &str = "FARGATE_AGENT_PATH";
+    /// The agent's exit code in an image without a shell. A platform tells a task's exit code, but
+    /// not its log.
+    pub const NO_SHELL: u8 = 5;
     /// Links to programs under the names that scripts use, in the volume.
     pub const LINKS: &str = "/fargate/bin";
 
@@ -120,6 +123,18 @@ impl AgentSetup {
         all.insert(Self::UMASK, "000".to_owned());
         all.insert(Self::MORE_PATH, Self::LINKS.to_owned());
         all
+    }
+
+    /// What to do about a container that was to run the agent and ended with `code`.
+    #[must_use]
+    pub fn exit_hint(code: Option<i32>) -> &'static str {
+        if code == Some(i32::from(Self::NO_SHELL)) {
+            "exit code 5 is the agent's in an image without a shell: use one with /bin/sh, or with \
+             an sh on its PATH; busybox's is enough"
+        } else {
+            "the container's main process ended: an entry point of the image has to run the command \
+             it is given, as exec \"$@\" does; see the container's log"
+        }
     }
 
     /// Waits in the job's container until `service` accepts connections: exit code 0, or 1 when the

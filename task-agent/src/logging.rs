@@ -1,6 +1,6 @@
 use std::process::ExitCode;
 
-use fargate_core::{Error, ErrorKind};
+use fargate_core::{AgentSetup, Error, ErrorKind};
 
 /// Sends the agent's log to standard error. A subscriber that is set already stays.
 ///
@@ -17,17 +17,14 @@ pub fn init_logging() {
     }
 }
 
-/// The exit code that says that an image has no shell. A platform tells a task's exit code, but not
-/// its log.
-const NO_SHELL: u8 = 5;
-
-/// Logs why the agent could not run. Exit code 5 where there is no shell, else 1.
+/// Logs why the agent could not run. Exit code [`AgentSetup::NO_SHELL`] where there is no shell,
+/// else 1.
 #[must_use]
 #[expect(clippy::needless_pass_by_value, reason = "the end of a result chain takes the error")]
 pub fn report_failure(error: Error) -> ExitCode {
     tracing::error!("{}", error.report());
     match error.kind() {
-        ErrorKind::Unsupported => ExitCode::from(NO_SHELL),
+        ErrorKind::Unsupported => ExitCode::from(AgentSetup::NO_SHELL),
         _ => ExitCode::FAILURE,
     }
 }
