@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use fargate_backend_ecs::{CapacityProvider, EcsConfig, EcsLauncher};
-use fargate_core::{
-    AgentSetup, Endpoint, Error, ErrorKind, ExecRequest, Pace, Result, TaskLauncher, TaskService,
-    async_trait,
-};
+use fargate_core::{Endpoint, ExecRequest, Pace, Result, TaskLauncher, TaskService, async_trait};
 
 use super::joined::Tasks;
 use super::{assume_role, contradiction, set_start};
@@ -77,36 +74,12 @@ pub(super) fn config(settings: &Settings) -> Result<EcsConfig> {
     config.execution_role = settings.owned(keys::EXECUTION_ROLE);
     config.assume_role = assume_role(settings, keys::ASSUME_ROLE);
     set_start(settings, &mut config.ssh_user, &mut config.ssh_port, &mut config.launch_timeout);
-    config.agent = agent(settings)?;
+    config.agent = super::agent(settings)?;
     if config.agent.is_some() {
         config.cache_directory = metadata_directory(settings)?.join("definitions");
     }
     config.check()?;
     Ok(config)
-}
-
-/// The agent that lets jobs run in images of their own.
-fn agent(settings: &Settings) -> Result<Option<AgentSetup>> {
-    let Some(image) = settings.text(keys::AGENT_IMAGE) else {
-        if settings.get(keys::ALLOWED_IMAGES).is_some() {
-            return Err(needs_agent());
-        }
-        return Ok(None);
-    };
-    let mut agent = AgentSetup::new(image);
-    if let Some(port) = settings.number(keys::AGENT_PORT).and_then(|port| u16::try_from(port).ok())
-    {
-        agent.port = port;
-    }
-    Ok(Some(agent))
-}
-
-fn needs_agent() -> Error {
-    let what = format!("{} is set, and {} is not", keys::ALLOWED_IMAGES, keys::AGENT_IMAGE);
-    Error::new(ErrorKind::InvalidConfig, "read the configuration", what).hint(
-        "set AgentImage: a job's own image has no way in without the agent; or leave \
-         AllowedImages out",
-    )
 }
 
 fn one_or_many(settings: &Settings, one: &str, many: &str) -> Result<Vec<String>> {

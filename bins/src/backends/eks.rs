@@ -68,6 +68,7 @@ pub(super) fn config(settings: &Settings) -> Result<EksConfig> {
         .map(Duration::from_secs);
     config.pod_template = settings.path(keys::EKS_POD_TEMPLATE);
     config.connect = connect(settings);
+    config.agent = super::agent(settings)?;
     set_start(settings, &mut config.ssh_user, &mut config.ssh_port, &mut config.launch_timeout);
     config.check()?;
     Ok(config)

@@ -1,5 +1,7 @@
 //! The only place that names concrete backends: settings in, a [`JobBackend`] out.
 
+mod abilities;
+mod agent;
 mod ecs;
 mod eks;
 pub mod gc;
@@ -12,11 +14,13 @@ use std::time::Duration;
 
 use fargate_backend_ecs::AssumeRole;
 use fargate_core::job::JobBackend;
-use fargate_core::{Error, ErrorKind, Result};
+use fargate_core::{AgentSetup, Error, ErrorKind, Result};
 
+pub use self::abilities::Abilities;
+use self::agent::AgentKeys;
 use self::joined::Joined;
 use self::way_in::WayIn;
-use crate::config::{Settings, keys};
+use crate::config::{Origin, Settings, Value, keys};
 
 /// The backend the settings choose.
 ///
@@ -64,10 +68,60 @@ pub fn image_keys(settings: &Settings) -> Option<ImageKeys> {
             let default = Some(keys::EKS_DEFAULT_IMAGE);
             Some(ImageKeys { allowed: keys::EKS_ALLOWED_IMAGES, default })
         }
-        _ => {
-            settings.text(keys::AGENT_IMAGE)?;
+        _ if agent::ECS.is_on(settings) => {
             Some(ImageKeys { allowed: keys::ALLOWED_IMAGES, default: None })
         }
+        _ => None,
+    }
+}
+
+/// What the backend can do for a job; `None` where a task is as it is whatever the job asks for.
+#[must_use]
+pub fn abilities(settings: &Settings) -> Option<Abilities> {
+    match settings.text(keys::BACKEND) {
+        Some("local") => None,
+        Some("eks") => Some(abilities::EKS),
+        _ => Some(abilities::ECS),
+    }
+}
+
+/// The agent in the containers of tasks; `None` where they have none.
+///
+/// # Errors
+/// `InvalidConfig`: something needs the agent that is not there.
+pub fn agent(settings: &Settings) -> Result<Option<AgentSetup>> {
+    match settings.text(keys::BACKEND) {
+        Some("local") => Ok(None),
+        // Without services, a pod runs images as they are by itself.
+        Some("eks") => agent::EKS.setup(settings, &[keys::ALLOWED_SERVICES]),
+        _ => agent::ECS.setup(settings, &[keys::ALLOWED_IMAGES, keys::ALLOWED_SERVICES]),
+    }
+}
+
+/// Why tasks have no services, whatever is allowed; `None` where they can have some.
+#[must_use]
+pub fn no_services(settings: &Settings) -> Option<String> {
+    match agent_keys(settings) {
+        None => Some("tasks on this machine have none".to_owned()),
+        Some(keys) => keys.why_off(settings),
+    }
+}
+
+/// Says which image a helper container runs, where the configuration leaves that to the driver: the
+/// one that GitLab has built for this version of GitLab Runner, such as `19.3.0`.
+pub fn choose_helper(settings: &mut Settings, runner: Option<&str>, arm64: bool) {
+    let Some(key) = agent_keys(settings).and_then(|keys| keys.open_helper(settings)) else {
+        return;
+    };
+    let image = agent::gitlab_helper(&agent::helper_version(runner), arm64);
+    settings.set(key, Value::Text(image), Origin::Default);
+}
+
+fn agent_keys(settings: &Settings) -> Option<&'static AgentKeys> {
+    match settings.text(keys::BACKEND) {
+        Some("local") => None,
+        Some("eks") => Some(&agent::EKS),
+        _ => Some(&agent::ECS),
     }
 }
 

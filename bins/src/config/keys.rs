@@ -1,5 +1,7 @@
 //! The table of keys.
 
+use super::policy::CAPACITIES;
+
 /// What a key's value must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -27,6 +29,14 @@ pub enum Kind {
     Role,
     /// A list of `{ Key, Operator, Value, Effect }`.
     Tolerations,
+    /// Text; "" is "none".
+    TextOrNone,
+    /// A list of these words, upper or lower case.
+    Words(&'static [&'static str]),
+    /// A list of `{ Images, Secret }`.
+    RegistryCredentials,
+    /// A list of [`Rule`](super::Rule)s.
+    Rules,
 }
 
 /// One key.
@@ -90,6 +100,10 @@ keys! {
     ALLOWED_TASK_DEFINITIONS = "Fargate.AllowedTaskDefinitions", Kind::Texts, None;
     AGENT_IMAGE = "Fargate.AgentImage", Kind::Text, None;
     AGENT_PORT = "Fargate.AgentPort", Kind::Port, Some("2222");
+    MODE = "Fargate.Mode", Kind::Word(&["agent", "sshd"]), None;
+    HELPER_IMAGE = "Fargate.HelperImage", Kind::TextOrNone, None;
+    SERVICE_TIMEOUT = "Fargate.ServiceTimeout", Kind::Duration, Some("\"30s\"");
+    SHARED_DIRECTORIES = "Fargate.SharedDirectories", Kind::Texts, Some("[\"/builds\", \"/cache\"]");
     ALLOWED_IMAGES = "Fargate.AllowedImages", Kind::Texts, None;
     ENABLE_PUBLIC_IP = "Fargate.EnablePublicIP", Kind::Flag, Some("false");
     USE_PUBLIC_IP = "Fargate.UsePublicIP", Kind::Flag, None;
@@ -115,6 +129,11 @@ keys! {
     EKS_NAMESPACE = "EKS.Namespace", Kind::Text, None;
     EKS_DEFAULT_IMAGE = "EKS.DefaultImage", Kind::Text, None;
     EKS_ALLOWED_IMAGES = "EKS.AllowedImages", Kind::Texts, None;
+    EKS_AGENT_IMAGE = "EKS.AgentImage", Kind::Text, None;
+    EKS_AGENT_PORT = "EKS.AgentPort", Kind::Port, Some("2222");
+    EKS_HELPER_IMAGE = "EKS.HelperImage", Kind::TextOrNone, None;
+    EKS_SERVICE_TIMEOUT = "EKS.ServiceTimeout", Kind::Duration, Some("\"30s\"");
+    EKS_SHARED_DIRECTORIES = "EKS.SharedDirectories", Kind::Texts, Some("[\"/builds\", \"/cache\"]");
     EKS_CONNECT = "EKS.Connect", Kind::Word(&["ssh", "port-forward", "exec"]), Some("\"ssh\"");
     EKS_SERVICE_ACCOUNT = "EKS.ServiceAccount", Kind::Text, None;
     EKS_LABELS = "EKS.Labels", Kind::TextMap, None;
@@ -128,6 +147,14 @@ keys! {
     EKS_PRIORITY_CLASS = "EKS.PriorityClass", Kind::Text, None;
     EKS_DEADLINE_SECONDS = "EKS.DeadlineSeconds", Kind::Number(60, 2_147_483_647), None;
     EKS_POD_TEMPLATE = "EKS.PodTemplate", Kind::Text, None;
+    ALLOWED_SERVICES = "Policy.AllowedServices", Kind::Texts, None;
+    MAX_CPU = "Policy.MaxCPU", Kind::TextOrNumber, None;
+    MAX_MEMORY = "Policy.MaxMemory", Kind::TextOrNumber, None;
+    MAX_EPHEMERAL_STORAGE = "Policy.MaxEphemeralStorageGiB", Kind::Number(21, 200), None;
+    ALLOWED_TASK_ROLES = "Policy.AllowedTaskRoles", Kind::Texts, None;
+    ALLOWED_CAPACITY = "Policy.AllowedCapacity", Kind::Words(CAPACITIES), None;
+    REGISTRY_CREDENTIALS = "Policy.RegistryCredentials", Kind::RegistryCredentials, None;
+    POLICY_RULES = "Policy.Rules", Kind::Rules, None;
     METADATA_DIRECTORY = "TaskMetadata.Directory", Kind::Text, None;
     SSH_USERNAME = "SSH.Username", Kind::Text, None;
     SSH_PORT = "SSH.Port", Kind::Port, Some("22");

@@ -6,12 +6,14 @@
 mod find;
 pub mod keys;
 mod load;
+mod policy;
 mod read;
 mod settings;
 mod show;
 mod value;
 
 pub use self::load::{Loaded, load, load_text};
+pub use self::policy::{RegistryCredential, Rule};
 pub use self::settings::{Origin, Settings};
 pub use self::show::show;
 pub use self::value::{Provider, Role, Toleration, Value};

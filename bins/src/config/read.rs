@@ -7,6 +7,7 @@ use toml_edit::{Item, TableLike};
 
 use super::find::find_key;
 use super::keys::Kind;
+use super::policy;
 use super::value::{Provider, Role, Toleration, Value};
 
 /// Reads `item` as `kind`. `Ok(None)` means "as if it were absent" (an empty text).
@@ -44,6 +45,24 @@ pub(super) fn read(kind: Kind, item: &Item) -> Result<Option<Value>, String> {
         Kind::Providers => Value::Providers(providers(item)?),
         Kind::Role => Value::Role(role(item)?),
         Kind::Tolerations => Value::Tolerations(tolerations(item)?),
+        Kind::TextOrNone => match text(item)? {
+            "" => Value::Text("none".to_owned()),
+            text => Value::Text(text.to_owned()),
+        },
+        Kind::Words(words) => {
+            let written = texts(item).map_err(|_| format!("a list of {}", one_of(words)))?;
+            let known: Result<_, _> = written.iter().map(|text| word(words, text)).collect();
+            Value::Texts(known.map_err(|expected| format!("a list of {expected}"))?)
+        }
+        Kind::RegistryCredentials => {
+            let expected =
+                "a list such as [{ Images = \"registry.example.com/**\", Secret = \"ci\" }]";
+            Value::RegistryCredentials(tables(item, expected, policy::credential)?)
+        }
+        Kind::Rules => {
+            let expected = "a list of tables, each written [[Policy.Rules]]";
+            Value::Rules(tables(item, expected, policy::rule)?)
+        }
     }))
 }
 
@@ -106,7 +125,7 @@ fn text_map(item: &Item) -> Result<BTreeMap<String, String>, String> {
 }
 
 /// The fields of a small table, by their names in any case; another name is an error.
-fn fields<'a>(
+pub(super) fn fields<'a>(
     table: &'a dyn TableLike,
     names: &[&'static str],
 ) -> Result<BTreeMap<&'static str, &'a Item>, String> {
@@ -204,6 +223,23 @@ fn toleration(table: &dyn TableLike) -> Result<Toleration, String> {
     })
 }
 
+pub(super) fn optional_texts(
+    fields: &BTreeMap<&'static str, &Item>,
+    name: &str,
+) -> Result<Option<Vec<String>>, String> {
+    let read =
+        |item: &&Item| texts(item).map_err(|wanted| format!("a list whose {name} is {wanted}"));
+    fields.get(name).map(read).transpose()
+}
+
+pub(super) fn optional_flag(
+    fields: &BTreeMap<&'static str, &Item>,
+    name: &str,
+) -> Result<Option<bool>, String> {
+    let wanted = || format!("a list whose {name} is true or false, without quotes");
+    fields.get(name).map(|item| item.as_bool().ok_or_else(wanted)).transpose()
+}
+
 fn optional_text(
     fields: &BTreeMap<&'static str, &Item>,
     name: &str,
@@ -211,7 +247,10 @@ fn optional_text(
     fields.get(name).map(|item| text(item).map(str::to_owned)).transpose()
 }
 
-fn required_text(fields: &BTreeMap<&'static str, &Item>, name: &str) -> Result<String, String> {
+pub(super) fn required_text(
+    fields: &BTreeMap<&'static str, &Item>,
+    name: &str,
+) -> Result<String, String> {
     match fields.get(name).map(|item| text(item)) {
         Some(Ok(text)) if !text.is_empty() => Ok(text.to_owned()),
         _ => Err(format!("a table whose {name} is a text in quotes")),

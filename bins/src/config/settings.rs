@@ -3,6 +3,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::policy::{RegistryCredential, Rule};
 use super::value::{Provider, Role, Toleration, Value};
 
 /// Where a value came from.
@@ -98,10 +99,7 @@ impl Settings {
     /// A list of texts; empty when it is not set.
     #[must_use]
     pub fn texts(&self, path: &str) -> &[String] {
-        match self.values.get(path) {
-            Some((Value::Texts(texts), _)) => texts,
-            _ => &[],
-        }
+        self.values.get(path).map_or(&[], |(value, _)| value.texts())
     }
 
     /// A table of texts; empty when it is not set.
@@ -127,6 +125,24 @@ impl Settings {
     pub fn tolerations(&self, path: &str) -> &[Toleration] {
         match self.values.get(path) {
             Some((Value::Tolerations(tolerations), _)) => tolerations,
+            _ => &[],
+        }
+    }
+
+    /// Secrets to pull images with; empty when they are not set.
+    #[must_use]
+    pub fn registry_credentials(&self, path: &str) -> &[RegistryCredential] {
+        match self.values.get(path) {
+            Some((Value::RegistryCredentials(credentials), _)) => credentials,
+            _ => &[],
+        }
+    }
+
+    /// Rules; empty when they are not set.
+    #[must_use]
+    pub fn rules(&self, path: &str) -> &[Rule] {
+        match self.values.get(path) {
+            Some((Value::Rules(rules), _)) => rules,
             _ => &[],
         }
     }

@@ -2,6 +2,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use super::policy::{RegistryCredential, Rule};
+
 /// A capacity provider with its share, as ECS's strategy items.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provider {
@@ -36,7 +38,7 @@ pub struct Toleration {
 }
 
 /// A checked value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// Text, or a word in the table's spelling.
     Text(String),
@@ -56,6 +58,21 @@ pub enum Value {
     Role(Role),
     /// Taints to bear.
     Tolerations(Vec<Toleration>),
+    /// Secrets to pull images with, in order.
+    RegistryCredentials(Vec<RegistryCredential>),
+    /// Rules in order.
+    Rules(Vec<Rule>),
+}
+
+impl Value {
+    /// The texts of a list; none of anything else.
+    #[must_use]
+    pub fn texts(&self) -> &[String] {
+        match self {
+            Self::Texts(texts) => texts,
+            _ => &[],
+        }
+    }
 }
 
 impl fmt::Display for Value {
@@ -68,6 +85,10 @@ impl fmt::Display for Value {
             if let Some(value) = value {
                 text.push_str(&format!(", {name} = {value}"));
             }
+        }
+        fn listed<T: fmt::Display>(items: &[T]) -> String {
+            let items: Vec<_> = items.iter().map(T::to_string).collect();
+            format!("[{}]", items.join(", "))
         }
         match self {
             Self::Text(text) => f.write_str(&quoted(text)),
@@ -114,6 +135,8 @@ impl fmt::Display for Value {
                     .collect();
                 write!(f, "[{}]", items.join(", "))
             }
+            Self::RegistryCredentials(credentials) => f.write_str(&listed(credentials)),
+            Self::Rules(rules) => f.write_str(&listed(rules)),
         }
     }
 }

@@ -4,10 +4,15 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use fargate_core::job::{JobEvent, Observer};
-use fargate_core::{Endpoint, Error};
+use fargate_core::{Endpoint, Error, TaskService};
+
+use crate::gitlab::PORT_VARIABLE;
 
 /// A state that is reached faster than this is not worth a line.
 const SLOW: Duration = Duration::from_secs(15);
+
+/// How many letters of a line of a service's log are shown.
+const LONGEST_LINE: usize = 400;
 
 /// Writes events of a job to standard error, one plain line each.
 #[derive(Debug)]
@@ -52,6 +57,15 @@ fn line(event: &JobEvent<'_>) -> Option<String> {
         JobEvent::Notice(text) => (*text).to_owned(),
         JobEvent::Warning(text) => format!("WARNING: {text}"),
         JobEvent::Ready { after, .. } => format!("Ready for commands ({})", seconds(*after)),
+        JobEvent::ServiceUp { service, after } => {
+            format!("Service {} is up ({})", service.name, seconds(*after))
+        }
+        JobEvent::ServiceDown { service, after, log } => service_down(service, *after, *log),
+        JobEvent::ServiceUnchecked { service } => format!(
+            "Service {} is not waited for: its port is not known; {PORT_VARIABLE} in its variables \
+             would tell it",
+            service.name
+        ),
         JobEvent::StillWaiting(error) => format!("Still trying: {}", error.report()),
         JobEvent::Trouble(error) => format!("WARNING: {}", error.report()),
         JobEvent::LeftToCleanup(error) => {
@@ -60,6 +74,39 @@ fn line(event: &JobEvent<'_>) -> Option<String> {
         JobEvent::LaunchingAgain(error) => format!("Starting another task, because {error}"),
         _ => return None,
     })
+}
+
+/// A warning as GitLab's executors give it, with the end of the service's log.
+fn service_down(service: &TaskService, after: Duration, log: Result<&[String], &Error>) -> String {
+    let port = service.port.map(|port| format!(" on port {port}")).unwrap_or_default();
+    let mut text = format!(
+        "*** WARNING: Service {} probably didn't start properly: it does not accept connections{port} \
+         ({}). The job goes on.",
+        service.name,
+        seconds(after)
+    );
+    match log {
+        Ok([]) => text.push_str("\n    It has written nothing."),
+        Ok(lines) => {
+            text.push_str("\nThe last lines it has written:");
+            for line in lines {
+                text.push_str("\n    ");
+                text.extend(line.chars().take(LONGEST_LINE).flat_map(printable));
+                if line.chars().nth(LONGEST_LINE).is_some() {
+                    text.push('…');
+                }
+            }
+        }
+        Err(error) => text.push_str(&format!("\n    Its log cannot be read: {}", error.report())),
+    }
+    text + "\n***"
+}
+
+/// A letter as it is, or what stands for it where a terminal would take it for a command.
+fn printable(letter: char) -> impl Iterator<Item = char> {
+    let command = letter.is_control() && letter != '\t';
+    let escaped = command.then(|| letter.escape_default());
+    escaped.into_iter().flatten().chain((!command).then_some(letter))
 }
 
 /// The last part of an ARN.
@@ -71,4 +118,48 @@ fn short(id: &str) -> &str {
 pub(crate) fn seconds(time: Duration) -> String {
     let seconds = time.as_secs_f64();
     if seconds < 1.0 { format!("{seconds:.2} s") } else { format!("{seconds:.1} s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use fargate_core::{ErrorKind, TaskImage};
+
+    use super::*;
+
+    fn service() -> TaskService {
+        TaskService::new("postgres", TaskImage::new("postgres:16")).port(5432)
+    }
+
+    fn down(log: Result<&[String], &Error>) -> String {
+        let after = Duration::from_secs(30);
+        line(&JobEvent::ServiceDown { service: &service(), after, log }).unwrap()
+    }
+
+    #[test]
+    fn a_service_is_told_to_be_up_or_not_waited_for_in_one_line() {
+        let after = Duration::from_millis(1200);
+        let up = line(&JobEvent::ServiceUp { service: &service(), after }).unwrap();
+        assert_eq!(up, "Service postgres is up (1.2 s)");
+        let unchecked = line(&JobEvent::ServiceUnchecked { service: &service() }).unwrap();
+        assert!(unchecked.starts_with("Service postgres is not waited for"), "{unchecked}");
+        assert!(unchecked.contains("HEALTHCHECK_TCP_PORT") && !unchecked.contains('\n'));
+    }
+
+    #[test]
+    fn a_service_that_stays_down_is_a_warning_with_the_end_of_its_log() {
+        let log = ["FATAL: no\tpassword".to_owned(), format!("\u{1b}[31m{}", "x".repeat(5000))];
+        let text = down(Ok(&log));
+        assert!(text.starts_with("*** WARNING: Service postgres probably didn't start"), "{text}");
+        assert!(text.contains("on port 5432 (30.0 s)"), "{text}");
+        assert!(text.contains("\n    FATAL: no\tpassword\n    \\u{1b}[31mxxx"), "{text}");
+        assert!(text.ends_with("x…\n***") && text.len() < 1000, "{text}");
+    }
+
+    #[test]
+    fn why_there_is_no_log_is_told() {
+        assert!(down(Ok(&[])).contains("has written nothing"));
+        let error = Error::new(ErrorKind::NotFound, "read a log", "no log group").hint("set one");
+        let text = down(Err(&error));
+        assert!(text.contains("cannot be read") && text.contains("no log group"), "{text}");
+    }
 }

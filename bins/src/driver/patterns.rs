@@ -30,13 +30,26 @@ impl Patterns {
         if settings.get(key).is_none() {
             return Ok(None);
         }
-        let texts = settings.texts(key).to_vec();
-        let matchers: Result<_> = texts.iter().map(|text| compile(key, text, star)).collect();
-        Ok(Some(Self { matchers: matchers?, texts }))
+        Self::new(key, settings.texts(key), star).map(Some)
+    }
+
+    /// These patterns, which stand at `place` in the configuration.
+    ///
+    /// # Errors
+    /// `InvalidConfig` for a malformed pattern.
+    pub(super) fn new(place: &str, texts: &[String], star: Star) -> Result<Self> {
+        let matchers: Result<_> = texts.iter().map(|text| compile(place, text, star)).collect();
+        Ok(Self { matchers: matchers?, texts: texts.to_vec() })
     }
 
     pub(super) fn allow(&self, asked: &str) -> bool {
-        self.matchers.iter().any(|pattern| pattern.is_match(asked))
+        self.matching(asked).is_some()
+    }
+
+    /// The first pattern that matches.
+    pub(super) fn matching(&self, asked: &str) -> Option<&str> {
+        let at = self.matchers.iter().position(|pattern| pattern.is_match(asked))?;
+        self.texts.get(at).map(String::as_str)
     }
 
     /// As they are written, for people.
@@ -45,12 +58,12 @@ impl Patterns {
     }
 }
 
-fn compile(key: &str, text: &str, star: Star) -> Result<GlobMatcher> {
+fn compile(place: &str, text: &str, star: Star) -> Result<GlobMatcher> {
     let wrong = |why: &str| {
         Error::new(
             ErrorKind::InvalidConfig,
             "read the configuration",
-            format!("{key}: {text:?} is no pattern{why}"),
+            format!("{place}: {text:?} is no pattern{why}"),
         )
     };
     let part = star == Star::OnePart;

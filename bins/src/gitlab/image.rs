@@ -1,18 +1,13 @@
 use std::fmt;
-use std::path::Path;
 
-use fargate_core::{Error, ErrorKind, Result};
+use fargate_core::Result;
 use serde_json::Value;
 
-use super::response::{ImageResponse, OP, read};
-use super::variables::Variables;
-use crate::environment::{Lookup, text};
+use super::request::{JobRequest, odd, texts};
 
-/// How much of a name is shown.
-const SHOWN: usize = 200;
-
-/// What a job says after `image:`. All of it is the author's, and nothing of it is checked.
-#[derive(Clone, PartialEq, Eq)]
+/// What a job says of an image: its own, or a service's. All of it is the author's, and nothing of
+/// it is checked.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct JobImage {
     /// The name, its variables expanded.
     pub name: String,
@@ -21,6 +16,12 @@ pub struct JobImage {
     pub entrypoint: Vec<String>,
     /// The pull policies in GitLab's words, in the order they are to be tried.
     pub pull_policies: Vec<String>,
+    /// `docker:platform`, such as `linux/arm64`.
+    pub platform: Option<String>,
+    /// `docker:user`.
+    pub docker_user: Option<String>,
+    /// `kubernetes:user`.
+    pub kubernetes_user: Option<String>,
     /// The name as it may be shown.
     pub shown: String,
 }
@@ -32,86 +33,50 @@ impl fmt::Debug for JobImage {
 }
 
 impl JobImage {
-    /// The job's image; `None` for a job that names none.
+    /// Reads what `field` of the response says; `None` where it names no image.
     ///
-    /// As for the job itself, `JOB_RESPONSE_FILE` is the source, and variables count only for a
-    /// runner that writes no such file; that one tells the name alone, and has expanded it.
+    /// The fields are those of type `Image` in GitLab Runner's `common/spec/spec.go`.
     ///
     /// # Errors
-    /// `InvalidConfig` when the response cannot be read or says something of another form.
-    pub fn from_env(get: Lookup<'_>) -> Result<Option<Self>> {
-        match get("JOB_RESPONSE_FILE") {
-            Some(path) => Self::from_response(&read(Path::new(&path))?),
-            None => Ok(text(get, "CUSTOM_ENV_CI_JOB_IMAGE")
-                .filter(|name| !name.is_empty())
-                .map(|name| Self::new(name, &[]))),
-        }
-    }
-
-    fn new(name: String, masked: &[String]) -> Self {
-        let shown = shown(&name, masked);
-        Self { name, entrypoint: Vec::new(), pull_policies: Vec::new(), shown }
-    }
-
-    /// The fields are those of type `Image` in GitLab Runner's `common/spec/spec.go`.
-    fn from_response(response: &ImageResponse) -> Result<Option<Self>> {
-        let image = &response.image;
+    /// `InvalidConfig` when something has another form.
+    pub(super) fn read(request: &JobRequest, image: &Value, field: &str) -> Result<Option<Self>> {
         if !(image.is_null() || image.is_object()) {
-            return Err(odd("image", "an object"));
+            return Err(odd(field, "an object"));
         }
         let written = match &image["name"] {
             Value::Null => return Ok(None),
             Value::String(name) if name.is_empty() => return Ok(None),
             Value::String(name) => name,
-            _ => return Err(odd("image.name", "a text")),
+            _ => return Err(odd(&format!("{field}.name"), "a text")),
         };
-        let variables = Variables::read(&response.variables);
-        // Runners of today have expanded the name before they write it (`expandContainerOptions`
-        // in `common/build.go`), and then there is nothing left to do; older ones have not.
-        let mut job = Self::new(variables.expand(written), &variables.masked());
-        job.entrypoint = texts(&image["entrypoint"])
-            .ok_or_else(|| odd("image.entrypoint", "a list of texts"))?;
-        job.pull_policies = match &image["pull_policy"] {
-            Value::String(word) => vec![word.clone()],
-            list => texts(list).ok_or_else(|| odd("image.pull_policy", "a list of texts"))?,
+        let list = |name: &str| {
+            let field = format!("{field}.{name}");
+            texts(&image[name]).ok_or_else(|| odd(&field, "a list of texts"))
         };
-        Ok(Some(job))
+        let option = |executor: &str, name: &str| match &image["executor_opts"][executor][name] {
+            Value::Null => Ok(None),
+            Value::String(text) => Ok(Some(request.expand(text)).filter(|text| !text.is_empty())),
+            _ => Err(odd(&format!("{field}.executor_opts.{executor}.{name}"), "a text")),
+        };
+        let name = request.expand(written);
+        Ok(Some(Self {
+            shown: request.shown(&name),
+            name,
+            entrypoint: list("entrypoint")?,
+            pull_policies: match &image["pull_policy"] {
+                Value::String(word) => vec![word.clone()],
+                _ => list("pull_policy")?,
+            },
+            platform: option("docker", "platform")?,
+            docker_user: option("docker", "user")?,
+            kubernetes_user: option("kubernetes", "user")?,
+        }))
     }
-}
-
-fn texts(list: &Value) -> Option<Vec<String>> {
-    match list {
-        Value::Null => Some(Vec::new()),
-        Value::Array(list) => list.iter().map(|one| one.as_str().map(str::to_owned)).collect(),
-        _ => None,
-    }
-}
-
-/// The value is not quoted: it may hold a secret.
-fn odd(field: &str, expected: &str) -> Error {
-    Error::new(ErrorKind::InvalidConfig, OP, format!("{field} is not {expected}"))
-        .hint("GitLab sends it: compare the versions of GitLab and GitLab Runner")
-}
-
-/// `name` on one line, of bearable length, without what GitLab masks.
-fn shown(name: &str, masked: &[String]) -> String {
-    let mut text = name.to_owned();
-    for value in masked {
-        text = text.replace(value, "[MASKED]");
-    }
-    let mut line = String::new();
-    for (at, letter) in text.chars().enumerate() {
-        if at == SHOWN {
-            line.push('…');
-            break;
-        }
-        if letter.is_control() { line.extend(letter.escape_default()) } else { line.push(letter) }
-    }
-    line
 }
 
 #[cfg(test)]
 mod tests {
+    use fargate_core::ErrorKind;
     use serde_json::json;
 
     use super::*;
@@ -119,12 +84,13 @@ mod tests {
     fn read_from(response: &Value) -> Result<Option<JobImage>> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), response.to_string()).unwrap();
-        JobImage::from_env(&|name| match name {
+        JobRequest::from_env(&|name| match name {
             "JOB_RESPONSE_FILE" => Some(file.path().into()),
             // An author can set this one.
             "CUSTOM_ENV_CI_JOB_IMAGE" => Some("of-a-variable".into()),
             _ => None,
-        })
+        })?
+        .image()
     }
 
     fn image(image: &Value) -> Result<Option<JobImage>> {
@@ -146,6 +112,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_for_one_executor_is_kept_apart() {
+        let options = json!({"docker": {"platform": "linux/arm64", "user": "ci"},
+            "kubernetes": {"user": "1000"}});
+        let full = image(&json!({"name": "a", "executor_opts": options})).unwrap().unwrap();
+        assert_eq!(full.platform.as_deref(), Some("linux/arm64"));
+        assert_eq!(full.docker_user.as_deref(), Some("ci"));
+        assert_eq!(full.kubernetes_user.as_deref(), Some("1000"));
+        let none = json!({"name": "a", "executor_opts": {"docker": {"user": ""}}});
+        assert_eq!(image(&none).unwrap().unwrap().docker_user, None);
+    }
+
+    #[test]
     fn a_job_without_an_image_has_none() {
         for none in [json!(null), json!({}), json!({"name": null}), json!({"name": ""})] {
             assert_eq!(image(&none).unwrap(), None, "{none}");
@@ -163,6 +141,7 @@ mod tests {
             (json!({"name": "a", "entrypoint": "hunter2"}), "image.entrypoint"),
             (json!({"name": "a", "entrypoint": ["hunter2", 7]}), "image.entrypoint"),
             (json!({"name": "a", "pull_policy": {"hunter2": 1}}), "image.pull_policy"),
+            (json!({"name": "a", "executor_opts": {"docker": {"user": 7}}}), "docker.user"),
         ] {
             let error = image(&odd).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidConfig);
@@ -203,10 +182,11 @@ mod tests {
     #[test]
     fn an_old_runner_tells_the_name_in_a_variable() {
         let of = |value: &'static str| {
-            JobImage::from_env(&|name| (name == "CUSTOM_ENV_CI_JOB_IMAGE").then(|| value.into()))
+            JobRequest::from_env(&|name| (name == "CUSTOM_ENV_CI_JOB_IMAGE").then(|| value.into()))?
+                .image()
         };
         assert_eq!(of("alpine:$3").unwrap().unwrap().name, "alpine:$3", "expanded already");
         assert_eq!(of("").unwrap(), None);
-        assert_eq!(JobImage::from_env(&|_| None).unwrap(), None);
+        assert_eq!(JobRequest::from_env(&|_| None).unwrap().image().unwrap(), None);
     }
 }

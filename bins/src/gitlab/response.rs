@@ -64,11 +64,14 @@ pub(super) struct RunnerInfo {
     pub(super) timeout: Option<u64>,
 }
 
-/// What the image needs; of any type, because most jobs run without looking at it.
-#[derive(Deserialize)]
-pub(super) struct ImageResponse {
-    #[serde(default)]
+/// What a job asks for, and where it comes from; of any type, because most jobs run without much of
+/// it being looked at.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct RequestResponse {
     pub(super) image: Value,
-    #[serde(default)]
+    pub(super) services: Value,
     pub(super) variables: Value,
+    pub(super) job_info: Value,
+    pub(super) git_info: Value,
 }

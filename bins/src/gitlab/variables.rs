@@ -1,14 +1,31 @@
-//! A job's variables, as far as its image's name needs them.
+//! A job's variables, as far as what it asks for needs them.
 //!
 //! The rules are those of GitLab Runner (`JobVariables` in its `common` package) and of Go's
 //! `os.Expand`, which it uses.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 /// The variables of a job response.
+#[derive(Default)]
 pub(super) struct Variables(Vec<Variable>);
+
+/// Beginnings of the names that GitLab and GitLab Runner give their own variables, and this driver
+/// those that are meant for it.
+const PREDEFINED: [&str; 10] = [
+    "CI_",
+    "CHAT_",
+    "DOCKER_AUTH_CONFIG",
+    "FARGATE_",
+    "FF_",
+    "GIT_",
+    "GITLAB_",
+    "KUBERNETES_",
+    "RUNNER_",
+    "TRIGGER_PAYLOAD",
+];
 
 struct Variable {
     key: String,
@@ -18,6 +35,9 @@ struct Variable {
     /// In the job it stands for the path of a file that holds the value.
     file: bool,
     masked: bool,
+    /// GitLab says so of its own and of those of `.gitlab-ci.yml`, and not of those of projects,
+    /// groups and pipelines.
+    public: bool,
 }
 
 impl Variables {
@@ -31,6 +51,7 @@ impl Variables {
                 raw: flag("raw"),
                 file: flag("file"),
                 masked: flag("masked"),
+                public: flag("public"),
             })
         };
         Self(list.as_array().into_iter().flatten().filter_map(variable).collect())
@@ -40,6 +61,51 @@ impl Variables {
     /// `$`. Names in a value count, those in the values of such a name do not.
     pub(super) fn expand(&self, text: &str) -> String {
         expand(text, |name| self.find(name, |variable| self.value(variable)))
+    }
+
+    /// The value of `name`, of a file its content; `None` if it is not there or empty.
+    pub(super) fn get(&self, name: &str) -> Option<String> {
+        let found = self.0.iter().rev().find(|variable| variable.key == name)?;
+        Some(self.value(found)).filter(|value| !value.is_empty())
+    }
+
+    /// All of them by name, with the names in their values replaced by these variables and those of
+    /// `job`.
+    pub(super) fn expanded(&self, job: &Self) -> BTreeMap<String, String> {
+        let named = self.0.iter().filter(|variable| is_name(&variable.key));
+        named
+            .map(|variable| {
+                let value = match variable.raw {
+                    true => variable.value.clone(),
+                    // A variable cannot mean itself.
+                    false => expand(&variable.value, |name| match self.has(name) {
+                        true if name != variable.key => self.find(name, |one| one.value.clone()),
+                        _ => job.find(name, |one| job.value(one)),
+                    }),
+                };
+                (variable.key.clone(), value)
+            })
+            .collect()
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|variable| variable.key == name)
+    }
+
+    /// What `.gitlab-ci.yml` says, as far as everybody may see it: neither what GitLab and GitLab
+    /// Runner define, nor what is masked, not public, or a file.
+    pub(super) fn written_by_author(&self) -> BTreeMap<String, String> {
+        let mut names: Vec<_> = self.0.iter().map(|variable| variable.key.as_str()).collect();
+        names.retain(|name| {
+            is_name(name) && *name != "CI" && !PREDEFINED.iter().any(|own| name.starts_with(own))
+        });
+        let last = |name: &str| self.0.iter().rev().find(|variable| variable.key == name);
+        names
+            .into_iter()
+            .filter_map(|name| Some((name, last(name)?)))
+            .filter(|(_, found)| found.public && !found.masked && !found.file)
+            .map(|(name, found)| (name.to_owned(), self.value(found)))
+            .collect()
     }
 
     /// The values that must not be shown, the longest first.
@@ -66,6 +132,11 @@ impl Variables {
         let found = self.0.iter().rev().find(|variable| variable.key == name);
         found.filter(|variable| !variable.file).map(value).unwrap_or_default()
     }
+}
+
+/// Whether an environment can hold a variable of this name.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(['=', '\0'])
 }
 
 fn expand(text: &str, value: impl Fn(&str) -> String) -> String {
@@ -151,6 +222,30 @@ mod tests {
         ] {
             assert_eq!(variables().expand(written), meant, "{written}");
         }
+    }
+
+    #[test]
+    fn only_what_the_author_wrote_for_everybody_is_the_authors() {
+        let variables = Variables::read(&json!([
+            {"key": "POSTGRES_DB", "value": "app_$SUFFIX", "public": true},
+            {"key": "SUFFIX", "value": "7", "public": true},
+            {"key": "LATER", "value": "open", "public": true},
+            {"key": "LATER", "value": "hunter2", "public": true, "masked": true},
+            {"key": "OF_PROJECT", "value": "hunter2", "public": false},
+            {"key": "FILE", "value": "hunter2", "public": true, "file": true},
+            {"key": "CI", "value": "true", "public": true},
+            {"key": "CI_JOB_TOKEN", "value": "hunter2", "public": true},
+            {"key": "GITLAB_USER_LOGIN", "value": "x", "public": true},
+            {"key": "FF_X", "value": "x", "public": true},
+            {"key": "FARGATE_CPU", "value": "1024", "public": true},
+            {"key": "A=B", "value": "x", "public": true},
+        ]));
+        let expected = [("POSTGRES_DB", "app_7"), ("SUFFIX", "7")];
+        let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(variables.written_by_author(), BTreeMap::from(expected));
+        assert_eq!(variables.get("FARGATE_CPU").as_deref(), Some("1024"));
+        assert_eq!(variables.get("FILE").as_deref(), Some("hunter2"));
+        assert_eq!(variables.get("NOWHERE"), None);
     }
 
     #[test]

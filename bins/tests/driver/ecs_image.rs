@@ -22,7 +22,9 @@ impl Registry {
 
     /// A host with the agent and these patterns in `AllowedImages`.
     fn host(&self, patterns: &[&str]) -> Host {
-        let more = format!("  AgentImage = \"{AGENT_IMAGE}\"\n  AllowedImages = {patterns:?}\n");
+        let more = format!(
+            "  AgentImage = \"{AGENT_IMAGE}\"\n  HelperImage = \"none\"\n  AllowedImages = {patterns:?}\n"
+        );
         Host::ecs(&self.double, &more)
     }
 

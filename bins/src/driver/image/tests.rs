@@ -1,3 +1,4 @@
+use fargate_core::PullPolicy;
 use serde_json::{Value as Json, json};
 
 use super::*;
@@ -26,7 +27,8 @@ fn chosen(
 fn of_job(settings: &Settings, image: &Json) -> Result<Choice, Refusal> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), json!({ "id": 7, "image": image }).to_string()).unwrap();
-    choose(settings, &|name| (name == "JOB_RESPONSE_FILE").then(|| file.path().into()))
+    let request = JobRequest::from_file(file.path())?;
+    choose(settings, &Policy::of(settings, request.source())?, &request)
 }
 
 fn allowed_by(patterns: &[&str], image: &Json) -> Result<Choice, Refusal> {
@@ -134,7 +136,7 @@ fn an_entry_point_of_one_empty_text_is_none() {
         assert_eq!(used(none).unwrap(), [""]);
     }
     assert_eq!(used(json!(["sh", "-c", ""])).unwrap(), ["sh", "-c", ""]);
-    for bad in [json!(["", "sh"]), json!(["a\u{0}"]), json!(["x".repeat(MAX_ENTRYPOINT + 1)])] {
+    for bad in [json!(["", "sh"]), json!(["a\u{0}"]), json!(["x".repeat((64 << 10) + 1)])] {
         let Err(Refusal::Author(error)) = used(bad) else { panic!("it was taken") };
         assert!(error.message().contains("entrypoint"), "{error}");
     }

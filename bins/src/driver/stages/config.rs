@@ -18,6 +18,10 @@ struct Answer<'a> {
     hostname: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     shell: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    builds_dir: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_dir: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -32,10 +36,15 @@ pub(in crate::driver) fn config(cli: &Cli) -> Result<Exit> {
     let settings = start(cli, Moment::Config)?;
     backends::open(&settings)?;
     let job = Job::from_env(&environment::process)?;
+    // Where a helper container does a part of the job, the job has to be where both see it.
+    let agent = backends::agent(&settings)?.filter(|agent| agent.helper.is_some());
+    let shared = agent.as_ref().map_or(&[][..], |agent| &agent.shared);
     let answer = Answer {
         driver: Driver { name: "fargate", version: env!("CARGO_PKG_VERSION") },
         hostname: job.id.as_str(),
         shell: settings.text(keys::SHELL),
+        builds_dir: shared.first().map(String::as_str),
+        cache_dir: shared.get(1).map(String::as_str),
     };
     let failed = |error: io::Error| {
         Error::new(ErrorKind::Unexpected, "answer GitLab Runner", error.to_string())
