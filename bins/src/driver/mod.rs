@@ -21,6 +21,8 @@ mod size;
 mod stages;
 mod task_definition;
 mod task_image;
+#[cfg(test)]
+mod testing;
 
 pub(crate) use self::cli::TryArgs;
 pub use self::cli::{Cli, Command, Stage, compatible};

@@ -3,6 +3,7 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::config::{Origin, Value, keys};
+use crate::driver::testing::{authors, request};
 
 const DEFAULT: &str = "registry.example.com/ci:7";
 
@@ -25,22 +26,12 @@ fn chosen(
 }
 
 fn of_job(settings: &Settings, image: &Json) -> Result<Choice, Refusal> {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), json!({ "id": 7, "image": image }).to_string()).unwrap();
-    let request = JobRequest::from_file(file.path())?;
+    let request = request(&json!({ "id": 7, "image": image }));
     choose(settings, &Policy::of(settings, request.source())?, &request)
 }
 
 fn allowed_by(patterns: &[&str], image: &Json) -> Result<Choice, Refusal> {
     chosen(Some(DEFAULT), Some(patterns), image)
-}
-
-#[track_caller]
-fn authors(result: Result<Choice, Refusal>) -> Error {
-    match result {
-        Err(Refusal::Author(error)) => error,
-        other => panic!("not the author's: {other:?}"),
-    }
 }
 
 #[test]

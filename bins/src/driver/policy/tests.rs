@@ -1,9 +1,7 @@
-use std::path::Path;
-
 use fargate_core::TaskImage;
 
 use super::*;
-use crate::config::load_text;
+use crate::driver::testing::settings;
 
 const RULES: &str = r#"
 [Policy]
@@ -24,10 +22,6 @@ Name = "protected"
 Protected = true
 MaxCPU = 2048
 "#;
-
-fn settings(text: &str) -> Settings {
-    load_text(text, Path::new("c.toml")).unwrap().settings
-}
 
 fn source(project: &str, git_ref: &str, protected: bool) -> JobSource {
     JobSource {
@@ -72,10 +66,11 @@ fn what_a_rule_leaves_out_is_as_for_every_job() {
 fn a_job_of_which_nothing_is_known_meets_no_condition() {
     let settings = settings(RULES);
     assert_eq!(Policy::of(&settings, &JobSource::default()).unwrap().rule(), None);
-    let all = self::settings("[[Policy.Rules]]\nName = \"all\"\nMaxCPU = 512\n");
+    let all = crate::driver::testing::settings("[[Policy.Rules]]\nName = \"all\"\nMaxCPU = 512\n");
     let policy = Policy::of(&all, &JobSource::default()).unwrap();
     assert_eq!(policy.rule(), Some("all"));
-    let not_protected = self::settings("[[Policy.Rules]]\nName = \"no\"\nProtected = false\n");
+    let not_protected =
+        crate::driver::testing::settings("[[Policy.Rules]]\nName = \"no\"\nProtected = false\n");
     assert_eq!(Policy::of(&not_protected, &JobSource::default()).unwrap().rule(), None);
 }
 
