@@ -9,5 +9,6 @@ pub mod driver;
 pub mod environment;
 pub mod exit;
 pub mod gitlab;
+mod one_line;
 pub mod telemetry;
 pub mod try_job;

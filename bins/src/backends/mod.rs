@@ -50,6 +50,9 @@ pub fn check(settings: &Settings) -> Result<()> {
     open(settings)?.new_credential().map(drop)
 }
 
+/// Why a task has neither an image nor services.
+const NOT_HERE: &str = "tasks on this machine have none";
+
 /// The keys that say which image a job runs in.
 #[derive(Debug, Clone, Copy)]
 pub struct ImageKeys {
@@ -98,11 +101,22 @@ pub fn agent(settings: &Settings) -> Result<Option<AgentSetup>> {
     }
 }
 
+/// Why a job's image is not used that others would expect to be; `None` where nobody would, and
+/// where [`image_keys`] has something to say.
+#[must_use]
+pub fn no_images(settings: &Settings) -> Option<String> {
+    match settings.text(keys::BACKEND) {
+        Some("local") => Some(NOT_HERE.to_owned()),
+        Some("eks") => None,
+        _ => agent::ECS.why_off(settings).filter(|_| agent::ECS.is_off(settings)),
+    }
+}
+
 /// Why tasks have no services, whatever is allowed; `None` where they can have some.
 #[must_use]
 pub fn no_services(settings: &Settings) -> Option<String> {
     match agent_keys(settings) {
-        None => Some("tasks on this machine have none".to_owned()),
+        None => Some(NOT_HERE.to_owned()),
         Some(keys) => keys.why_off(settings),
     }
 }

@@ -70,6 +70,9 @@ pub enum Command {
     CheckConfig,
     /// Delete task definitions that were derived for images and are not used any more
     Gc(GcArgs),
+    /// What the operator lets jobs choose
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -106,6 +109,24 @@ pub enum Stage {
     /// Stop the job's task
     #[command(visible_alias = "cl")]
     Cleanup,
+}
+
+/// What to ask of the policy.
+#[derive(Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// Say what a job would get, and what decides that; fail if it is refused
+    Explain(ExplainArgs),
+}
+
+/// The job to explain.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The job response, as GitLab Runner writes it to JOB_RESPONSE_FILE
+    #[arg(long, value_name = "FILE")]
+    pub job: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What to try.

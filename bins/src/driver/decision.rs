@@ -11,6 +11,9 @@ use super::task_definition;
 use crate::config::Settings;
 use crate::gitlab::JobRequest;
 
+/// How a task is told to be of the CPU architecture arm64.
+pub(super) const ARM64: &str = "linux/arm64";
+
 /// All that is decided for one job.
 #[derive(Debug)]
 pub(super) struct Decision {
@@ -62,11 +65,22 @@ impl Decision {
         needs
     }
 
+    /// Whether the task is to be of the CPU architecture arm64.
+    pub(super) fn is_arm64(&self) -> bool {
+        let services = self.services.chosen.iter().map(|one| &one.service.image);
+        let mut images = self.image.image.iter().chain(services);
+        images.any(|image| image.platform.as_deref() == Some(ARM64))
+    }
+
+    /// What the job asks for and does not get, a line each.
+    pub(super) fn unused(&self) -> Vec<String> {
+        let notes = self.image.note.iter().chain(&self.services.note);
+        notes.chain(&self.resources.notes).cloned().collect()
+    }
+
     /// What the job's author should know, a line each.
     pub(super) fn notes(&self) -> Vec<String> {
-        let mut notes: Vec<_> =
-            self.image.note.iter().chain(&self.services.note).cloned().collect();
-        notes.extend(self.resources.notes.iter().cloned());
+        let mut notes = self.unused();
         notes.extend(self.resources.size.map(|size| format!("Size: {size}")));
         if !self.services.chosen.is_empty() {
             let each = self.services.chosen.iter().map(|one| {
@@ -76,5 +90,52 @@ impl Decision {
             notes.push(format!("Services: {}", each.collect::<Vec<_>>().join(", ")));
         }
         notes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::driver::testing::{authors, request, settings};
+
+    const ECS: &str = "[Fargate]\nAgentImage = 'a:1'\nAllowedImages = ['**']\n\
+                       [Policy]\nAllowedServices = ['**']\nMaxCPU = 4096\n";
+
+    #[test]
+    fn all_containers_of_a_task_are_of_one_platform() {
+        let platform = |name: &str| json!({"docker": {"platform": name}});
+        let job = |image: &str, service: &str| {
+            let response = json!({"id": 7,
+                "image": {"name": "a", "executor_opts": platform(image)},
+                "services": [{"name": "b", "executor_opts": platform(service)}, {"name": "c"}]});
+            decide(&settings(ECS), &request(&response))
+        };
+        let error = authors(job("linux/arm64", "linux/amd64"));
+        assert!(error.message().contains("linux/arm64 and of linux/amd64"), "{error}");
+        assert!(job("arm64", "linux/arm64/v8").unwrap().is_arm64());
+        assert!(!job("linux/amd64", "amd64").unwrap().is_arm64());
+    }
+
+    #[test]
+    fn what_a_job_gets_is_told_and_passed_on() {
+        let response = json!({"id": 7, "image": {"name": "alpine:3"},
+            "services": [{"name": "postgres:16", "alias": "db"}, {"name": "x/y"}],
+            "variables": [{"key": "FARGATE_CPU", "value": "1024"},
+                          {"key": "FARGATE_CAPACITY", "value": "spot"}]});
+        let decision = decide(&settings(ECS), &request(&response)).unwrap();
+        assert_eq!(
+            decision.notes(),
+            [
+                "FARGATE_CAPACITY is not used: Policy.AllowedCapacity is not set",
+                "Size: CPU 1 vCPU, rounded up to CPU 1 vCPU, memory 2 GB",
+                "Services: postgres:16 as db (port 5432), x/y as y",
+            ]
+        );
+        let needs = decision.needs();
+        assert_eq!(needs.image.unwrap().name, "alpine:3");
+        assert_eq!(needs.services.len(), 2);
+        assert_eq!((needs.resources.cpu, needs.resources.memory), (Some(1024), Some(2048)));
     }
 }

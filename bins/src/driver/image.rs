@@ -39,7 +39,9 @@ pub(super) fn choose(
     policy: &Policy<'_>,
     request: &JobRequest,
 ) -> Result<Choice, Refusal> {
-    let Some(keys) = backends::image_keys(settings) else { return Ok(Choice::default()) };
+    let Some(keys) = backends::image_keys(settings) else {
+        return Ok(as_it_is(settings, request));
+    };
     let default = keys.default.and_then(|key| settings.text(key));
     let Some(allowed) = policy.patterns(keys.allowed)? else {
         // Whatever form it has, it is not used.
@@ -62,6 +64,15 @@ pub(super) fn choose(
     };
     let image = task_image(settings, &asked, WHAT)?;
     Ok(Choice { image: Some(image), shown: Some(asked.shown), ruling: Some(ruling), note: None })
+}
+
+/// Tasks are as they are; where somebody could think otherwise, a note says so.
+fn as_it_is(settings: &Settings, request: &JobRequest) -> Choice {
+    let asked = || request.image().ok().flatten();
+    let note = backends::no_images(settings).and_then(|why| {
+        asked().map(|asked| format!("The job's image {} is not used: {why}", asked.shown))
+    });
+    Choice { note, ..Choice::default() }
 }
 
 /// The operator's image, and that the job's is not used if that makes a difference.

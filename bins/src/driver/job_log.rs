@@ -7,6 +7,7 @@ use fargate_core::job::{JobEvent, Observer};
 use fargate_core::{Endpoint, Error, TaskService};
 
 use crate::gitlab::PORT_VARIABLE;
+use crate::one_line::one_line;
 
 /// A state that is reached faster than this is not worth a line.
 const SLOW: Duration = Duration::from_secs(15);
@@ -91,22 +92,12 @@ fn service_down(service: &TaskService, after: Duration, log: Result<&[String], &
             text.push_str("\nThe last lines it has written:");
             for line in lines {
                 text.push_str("\n    ");
-                text.extend(line.chars().take(LONGEST_LINE).flat_map(printable));
-                if line.chars().nth(LONGEST_LINE).is_some() {
-                    text.push('…');
-                }
+                text.push_str(&one_line(line, LONGEST_LINE));
             }
         }
         Err(error) => text.push_str(&format!("\n    Its log cannot be read: {}", error.report())),
     }
     text + "\n***"
-}
-
-/// A letter as it is, or what stands for it where a terminal would take it for a command.
-fn printable(letter: char) -> impl Iterator<Item = char> {
-    let command = letter.is_control() && letter != '\t';
-    let escaped = command.then(|| letter.escape_default());
-    escaped.into_iter().flatten().chain((!command).then_some(letter))
 }
 
 /// The last part of an ARN.
@@ -151,7 +142,7 @@ mod tests {
         let text = down(Ok(&log));
         assert!(text.starts_with("*** WARNING: Service postgres probably didn't start"), "{text}");
         assert!(text.contains("on port 5432 (30.0 s)"), "{text}");
-        assert!(text.contains("\n    FATAL: no\tpassword\n    \\u{1b}[31mxxx"), "{text}");
+        assert!(text.contains("\n    FATAL: no\\tpassword\n    \\u{1b}[31mxxx"), "{text}");
         assert!(text.ends_with("x…\n***") && text.len() < 1000, "{text}");
     }
 

@@ -4,6 +4,7 @@ mod check_config;
 mod cli;
 mod context;
 mod decision;
+mod explain;
 mod gc;
 mod generate;
 mod image;
@@ -25,7 +26,7 @@ mod task_image;
 mod testing;
 
 pub(crate) use self::cli::TryArgs;
-pub use self::cli::{Cli, Command, Stage, compatible};
+pub use self::cli::{Cli, Command, ExplainArgs, PolicyCommand, Stage, compatible};
 pub(crate) use self::context::{local_directory, metadata_directory};
 pub(crate) use self::job_log::{say, say_error, seconds};
 pub(crate) use self::policy::pull_secret;

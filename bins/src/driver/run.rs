@@ -4,7 +4,8 @@ use fargate_core::{Error, ErrorKind, Result};
 use fargate_task_agent::AgentArgs;
 
 use super::check_config::check_config;
-use super::cli::{Cli, Command, Stage};
+use super::cli::{Cli, Command, PolicyCommand, Stage};
+use super::explain::explain;
 use super::job_log::say_error;
 use super::{gc, generate, stages};
 use crate::environment;
@@ -21,6 +22,7 @@ pub fn run(cli: &Cli) -> Exit {
         Command::Try(args) => (block_on(try_job::run(cli, args)), Exit::INFRASTRUCTURE),
         Command::CheckConfig => (check_config(cli), Exit::FAILURE),
         Command::Gc(args) => (block_on(gc::gc(cli, args)), Exit::FAILURE),
+        Command::Policy(PolicyCommand::Explain(args)) => (explain(cli, args), Exit::USAGE),
         Command::Completions { shell } => {
             (generate::completions(*shell).map(|()| Exit::SUCCESS), Exit::FAILURE)
         }

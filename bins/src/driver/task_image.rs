@@ -2,6 +2,7 @@
 
 use fargate_core::{Error, ErrorKind, PullPolicy, TaskImage};
 
+use super::decision::ARM64;
 use super::image_name;
 use super::policy::pull_secret;
 use super::refusal::Refusal;
@@ -102,7 +103,7 @@ fn platform(asked: &JobImage, abilities: &Abilities) -> Result<Option<String>, W
     let Some(written) = asked.platform.as_deref() else { return Ok(None) };
     match written.strip_prefix("linux/").unwrap_or(written) {
         "amd64" | "x86_64" => Ok(Some("linux/amd64".to_owned())),
-        "arm64" | "aarch64" | "arm64/v8" if abilities.arm64 => Ok(Some("linux/arm64".to_owned())),
+        "arm64" | "aarch64" | "arm64/v8" if abilities.arm64 => Ok(Some(ARM64.to_owned())),
         "arm64" | "aarch64" | "arm64/v8" => {
             Err(("Fargate has no arm64 for pods", "use linux/amd64, or leave docker:platform out"))
         }

@@ -8,6 +8,7 @@ use super::response::{OP, RequestResponse, read};
 use super::variables::Variables;
 use super::{JobImage, JobService};
 use crate::environment::{Lookup, text};
+use crate::one_line::one_line;
 
 /// How much of a text is shown.
 const SHOWN: usize = 200;
@@ -150,19 +151,7 @@ impl JobRequest {
         for value in self.variables.masked() {
             text = text.replace(&value, "[MASKED]");
         }
-        let mut line = String::new();
-        for (at, letter) in text.chars().enumerate() {
-            if at == SHOWN {
-                line.push('…');
-                break;
-            }
-            if letter.is_control() {
-                line.extend(letter.escape_default())
-            } else {
-                line.push(letter)
-            }
-        }
-        line
+        one_line(&text, SHOWN)
     }
 
     /// `text` with its variables replaced. Runners of today have done so before they write the

@@ -119,6 +119,24 @@ impl Host {
         ))
     }
 
+    /// Runs the program itself with this host's configuration, as an operator would.
+    pub(crate) async fn program(&self, args: &[&str]) -> Ended {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_fargate"));
+        command
+            .arg("--config")
+            .arg(self.directory.path().join("fargate.toml"))
+            .args(args)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.directory.path())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        ended(command.spawn().unwrap()).await
+    }
+
     pub(crate) fn metadata(&self) -> PathBuf {
         self.directory.path().join("metadata")
     }

@@ -167,3 +167,16 @@ fn a_backend_with_fixed_images_is_asked_nothing() {
         assert_eq!(of_job(&settings, &json!({"name": 7})).unwrap(), Choice::default());
     }
 }
+
+#[test]
+fn a_job_on_this_machine_is_told_that_its_image_is_not_used() {
+    for (config, why) in [
+        ("Backend = 'local'\n", "tasks on this machine have none"),
+        ("[Fargate]\nAgentImage = 'a'\nMode = 'sshd'\n", "Fargate.Mode is \"sshd\""),
+    ] {
+        let settings = crate::driver::testing::settings(config);
+        let choice = of_job(&settings, &json!({"name": "alpine:3"})).unwrap();
+        let note = format!("The job's image alpine:3 is not used: {why}");
+        assert_eq!((choice.image, choice.note), (None, Some(note)));
+    }
+}

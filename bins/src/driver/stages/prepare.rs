@@ -1,7 +1,7 @@
 use std::time::Duration;
 
+use fargate_core::Result;
 use fargate_core::job::PreparePlan;
-use fargate_core::{Result, TaskNeeds};
 
 use super::open_life;
 use crate::backends;
@@ -34,9 +34,8 @@ pub(in crate::driver) async fn prepare(cli: &Cli, codes: &ExitCodes) -> Result<E
         }
         Err(Refusal::Other(error)) => return Err(error),
     };
-    let needs = decision.needs();
     let runner = environment::text(&environment::process, "CUSTOM_ENV_CI_RUNNER_VERSION");
-    backends::choose_helper(&mut settings, runner.as_deref(), is_arm64(&needs));
+    backends::choose_helper(&mut settings, runner.as_deref(), decision.is_arm64());
     let (job, life) = open_life(&settings)?;
     let start_timeout = settings.duration(keys::START_TIMEOUT).unwrap_or(Duration::from_secs(600));
     let mut plan = PreparePlan::new(start_timeout);
@@ -45,7 +44,7 @@ pub(in crate::driver) async fn prepare(cli: &Cli, codes: &ExitCodes) -> Result<E
             timeout.min(DEFAULT_DEADLINE * 30) + DEADLINE_MARGIN
         }));
     plan.labels = job.labels;
-    plan.needs = needs;
+    plan.needs = decision.needs();
     decision.notes().iter().for_each(|note| say(note));
     say(&backends::describe(&settings, decision.image.shown.as_deref()));
     life.prepare(&plan, &cancel).await.map_err(explain)?;
@@ -55,10 +54,4 @@ pub(in crate::driver) async fn prepare(cli: &Cli, codes: &ExitCodes) -> Result<E
 /// What the job's author asks for, once it is allowed.
 fn asked_for(settings: &Settings) -> Result<Decision, Refusal> {
     decide(settings, &JobRequest::from_env(&environment::process)?)
-}
-
-/// Whether the task is to be of the CPU architecture arm64.
-fn is_arm64(needs: &TaskNeeds) -> bool {
-    let platform = needs.image.as_ref().and_then(|image| image.platform.as_deref());
-    platform == Some("linux/arm64")
 }
