@@ -12,10 +12,12 @@ pub struct Abilities {
     pub arm64: bool,
     /// They can be of capacity that may be taken back.
     pub spot: bool,
-    /// Names of hosts and of users have to be Kubernetes' ones.
+    /// Users are told as `kubernetes:user` has it: by numbers.
     pub kubernetes: bool,
     /// How many containers a task can have.
     pub containers: usize,
+    /// How many characters the services' variables may take together.
+    pub service_variables: usize,
     /// The keys with the CPU and the memory of tasks that ask for none, written as ECS has them.
     pub size_keys: Option<(&'static str, &'static str)>,
     /// The size a task gets that is to have that much CPU, in units of 1/1024 vCPU, and memory, in
@@ -23,12 +25,14 @@ pub struct Abilities {
     pub fit: fn(u32, u32) -> Option<(u32, u32)>,
 }
 
-/// Ten containers are the quota "Containers per task definition" of Amazon ECS.
+/// Ten containers are the quota "Containers per task definition" of Amazon ECS. The variables are a
+/// part of RunTask's overrides, which hold 8192 characters, with keys, role and sizes.
 pub(super) const ECS: Abilities = Abilities {
     arm64: true,
     spot: true,
     kubernetes: false,
     containers: 10,
+    service_variables: 7000,
     size_keys: Some((keys::CPU, keys::MEMORY)),
     fit: |cpu, memory| EcsSize::at_least(cpu, memory).map(|size| (size.cpu, size.memory)),
 };
@@ -40,6 +44,8 @@ pub(super) const EKS: Abilities = Abilities {
     spot: false,
     kubernetes: true,
     containers: usize::MAX,
+    // A pod is 1.5 MiB at most, the limit of a request to etcd, with everything in it.
+    service_variables: 512 << 10,
     size_keys: None,
     fit: |cpu, memory| {
         let cores = format!("{}m", (u64::from(cpu) * 1000).div_ceil(1024));

@@ -8,6 +8,9 @@ use crate::driver::pull_secret;
 /// GitLab's helper image of the newest GitLab Runner.
 const LATEST_HELPER: &str = "latest";
 
+/// The word for no helper.
+const NO_HELPER: &str = "none";
+
 /// The keys of one backend.
 #[derive(Debug)]
 pub(super) struct AgentKeys {
@@ -72,8 +75,9 @@ impl AgentKeys {
             return Ok(None);
         }
         let Some(image) = settings.text(self.image) else {
-            let mode = self.mode.filter(|mode| settings.text(mode).is_some());
-            let needing = mode.into_iter().chain(needing.iter().copied());
+            let helper = settings.text(self.helper).filter(|name| *name != NO_HELPER);
+            let helper = helper.map(|_| self.helper);
+            let needing = self.mode.into_iter().chain(helper).chain(needing.iter().copied());
             return match needing.into_iter().find_map(|key| said(settings, key)) {
                 Some(what) => Err(self.missing(&what)),
                 None => Ok(None),
@@ -88,7 +92,7 @@ impl AgentKeys {
         }
         agent.shared = settings.texts(self.shared).to_vec();
         agent.helper = match settings.text(self.helper) {
-            Some("none") => None,
+            Some(NO_HELPER) => None,
             Some(name) => Some(TaskImage::new(name)),
             None => Some(TaskImage::new(gitlab_helper(LATEST_HELPER, false))),
         };
@@ -216,9 +220,10 @@ mod tests {
     fn the_agent_can_be_turned_off_and_is_missed_where_it_is_needed() {
         let off = "[Fargate]\nMode = 'sshd'\nAgentImage = 'a:1'\nAllowedImages = ['**']\n";
         assert_eq!(setup(off).unwrap(), None);
-        assert_eq!(setup("").unwrap(), None);
+        assert_eq!(setup("[Fargate]\nHelperImage = 'none'\n").unwrap(), None);
         for (text, what) in [
             ("[Fargate]\nMode = 'agent'\n", "Fargate.Mode is set"),
+            ("[Fargate]\nHelperImage = 'h:1'\n", "Fargate.HelperImage is set"),
             ("[Fargate]\nAllowedImages = []\n", "Fargate.AllowedImages is set"),
             ("[Policy]\nAllowedServices = []\n", "Policy.AllowedServices is set"),
             (

@@ -20,10 +20,10 @@ pub struct JobService {
     pub aliases: Vec<String>,
     /// What is passed to the entry point; empty where the job does not say.
     pub command: Vec<String>,
-    /// Its environment: what the author wrote for everybody to see, and over it the service's own.
+    /// Its own variables.
     pub variables: BTreeMap<String, String>,
-    /// [`PORT_VARIABLE`] among the service's own variables.
-    pub own_port: Option<String>,
+    /// What the author wrote for everybody to see, among the job's variables.
+    pub inherited: BTreeMap<String, String>,
 }
 
 impl fmt::Debug for JobService {
@@ -52,16 +52,14 @@ impl JobService {
         let aliases = aliases.split([',', ' ', '\t', '\n', '\r']).filter(|alias| !alias.is_empty());
         let command = texts(&service["command"])
             .ok_or_else(|| odd(&format!("{field}.command"), "a list of texts"))?;
-        let own = Variables::read(&service["variables"]).expanded(request.variables());
-        let mut variables = request.variables().written_by_author();
-        let own_port = own.get(PORT_VARIABLE).cloned();
-        variables.extend(own);
+        let variables = Variables::read(&service["variables"]).expanded(request.variables());
+        let inherited = request.variables().written_by_author();
         Ok(Self {
             image,
             aliases: aliases.map(str::to_owned).collect(),
             command,
             variables,
-            own_port,
+            inherited,
         })
     }
 }
@@ -102,16 +100,16 @@ mod tests {
         assert_eq!(postgres.image.name, "postgres:16");
         assert_eq!(postgres.aliases, ["db", "pg", "main"]);
         assert_eq!((postgres.image.entrypoint.len(), postgres.command.len()), (1, 2));
-        assert_eq!(postgres.own_port.as_deref(), Some("5433"));
+        assert_eq!(postgres.variables[PORT_VARIABLE], "5433");
         assert_eq!(postgres.variables["POSTGRES_DB"], "own");
         assert_eq!(postgres.variables["POSTGRES_PASSWORD"], "hunter2");
         assert_eq!(postgres.variables["RAW"], "$SECRET");
-        assert_eq!(postgres.variables["VERSION"], "16");
-        assert!(!postgres.variables.contains_key("SECRET"));
+        assert_eq!(postgres.inherited["VERSION"], "16");
+        assert!(!postgres.inherited.contains_key("SECRET"));
         assert!(!format!("{postgres:?}").contains("hunter2"));
         let redis = &all[1];
-        assert_eq!((redis.aliases.len(), redis.command.len(), &redis.own_port), (0, 0, &None));
-        assert_eq!(redis.variables["POSTGRES_DB"], "of the job");
+        assert_eq!((redis.aliases.len(), redis.command.len(), redis.variables.len()), (0, 0, 0));
+        assert_eq!(redis.inherited["POSTGRES_DB"], "of the job");
     }
 
     #[test]

@@ -177,6 +177,7 @@ async fn a_broken_rule_is_the_operators_error_and_check_config_finds_it() {
     let broken = POLICY.replace("\"infra/**\"", "\"infra**\"");
     let host = Host::ecs(&double, &broken);
     let words = "Projects of rule \"infra on protected branches\"";
+    host.job().config().await.failed_as(SYSTEM_FAILURE).says(words);
     host.job().prepare().await.failed_as(SYSTEM_FAILURE).says(words);
     let other = POLICY.replace("16 vCPU", "plenty");
     for (policy, words) in [(&broken, words), (&other, "MaxCPU of rule")] {

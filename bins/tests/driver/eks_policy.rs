@@ -44,8 +44,8 @@ async fn what_is_not_allowed_or_not_there_creates_no_pod() {
         ("services", service(json!({"name": "redis:7"})), &["redis:7", "Policy.AllowedServices"]),
         (
             "services",
-            service(json!({"name": "postgres:16", "alias": "DB"})),
-            &["DB", "no host name", "lower-case"],
+            service(json!({"name": "postgres:16", "alias": "db/"})),
+            &["db/", "no host name"],
         ),
         ("variables", variable("FARGATE_CAPACITY", "spot"), &["no Spot for pods"]),
         ("variables", variable("FARGATE_MEMORY", "150 GB"), &["nothing so large"]),

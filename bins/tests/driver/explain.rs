@@ -68,6 +68,13 @@ async fn what_a_job_would_get_is_told_with_what_decides_it() {
     assert_eq!(found["rulings"]["FARGATE_CPU"]["allowed"], "up to 2 vCPU");
     let helper = found["helper"]["name"].as_str().unwrap();
     assert!(helper.ends_with("gitlab-runner-helper:x86_64-v19.3.0"), "{helper}");
+    let arm = json!({"name": "a", "executor_opts": {"docker": {"platform": "linux/arm64"}}});
+    let job = job(&host, "infra/app", "evil:1");
+    job.respond("image", arm);
+    let found = explained(&job, 0).await;
+    assert_eq!(found["image"]["platform"], "linux/arm64");
+    let helper = found["helper"]["name"].as_str().unwrap();
+    assert!(helper.ends_with("gitlab-runner-helper:arm64-v19.3.0"), "{helper}");
     assert!(double.calls().is_empty(), "{:?}", double.calls());
 }
 

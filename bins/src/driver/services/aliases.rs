@@ -4,19 +4,16 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use super::authors;
-use crate::backends::Abilities;
 use crate::driver::refusal::Refusal;
 use crate::gitlab::{JobRequest, JobService};
 
 /// The names of one service: the two that GitLab derives from its image, and its own.
 ///
-/// Derived as `SplitNameAndVersion` in GitLab Runner's `helpers/container/services` has it. Where
-/// names have to be Kubernetes' ones, a derived one that is none is left out, as GitLab's kubernetes
-/// executor does (`createServicesHostAlias`).
-pub(super) fn of(service: &JobService, abilities: &Abilities) -> Vec<String> {
+/// Derived as `SplitNameAndVersion` in GitLab Runner's `helpers/container/services` has it; one that
+/// is no host name is left out, as in its `createServicesHostAlias`.
+pub(super) fn of(service: &JobService) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    let derived = derived(&service.image.name);
-    let derived = derived.into_iter().filter(|name| is_host(name, abilities));
+    let derived = derived(&service.image.name).into_iter().filter(|name| is_host(name));
     for name in derived.chain(service.aliases.iter().cloned()) {
         if !names.contains(&name) {
             names.push(name);
@@ -29,26 +26,19 @@ pub(super) fn of(service: &JobService, abilities: &Abilities) -> Vec<String> {
 ///
 /// # Errors
 /// The author's: one that is no host name, or that two services have.
-pub(super) fn check(
-    request: &JobRequest,
-    services: &[JobService],
-    abilities: &Abilities,
-) -> Result<(), Refusal> {
+pub(super) fn check(request: &JobRequest, services: &[JobService]) -> Result<(), Refusal> {
     let mut taken = BTreeSet::new();
     for service in services {
         let own: BTreeSet<_> = service.aliases.iter().collect();
         for alias in own {
             let shown = request.shown(alias);
-            if !is_host(alias, abilities) {
-                let form = match abilities.kubernetes {
-                    true => "lower-case letters, digits, '-' and '.'",
-                    false => "letters, digits, '-', '_' and '.'",
-                };
+            if !is_host(alias) {
                 let message = format!(
                     "the service {} has the alias {shown:?}, which is no host name",
                     service.image.shown
                 );
-                return Err(authors(message, &format!("take up to 63 {form} between two dots")));
+                let hint = "take up to 63 letters, digits, '-' and '_' between two dots";
+                return Err(authors(message, hint));
             }
             if !taken.insert(alias.to_ascii_lowercase()) {
                 let message = format!("two services have the alias {shown:?}");
@@ -80,18 +70,15 @@ fn derived(image: &str) -> Vec<String> {
     names
 }
 
-/// Whether a file of hosts can hold it: labels of RFC 1123 with dots between them. Kubernetes takes
-/// lower-case letters alone, and others the underscore as well.
-fn is_host(name: &str, abilities: &Abilities) -> bool {
-    let letter = |byte: u8| match abilities.kubernetes {
-        true => byte.is_ascii_lowercase() || byte.is_ascii_digit(),
-        false => byte.is_ascii_alphanumeric() || byte == b'_',
-    };
+/// Whether a file of hosts can hold it: labels of RFC 1123, and the underscore, which is in the names
+/// that GitLab derives.
+fn is_host(name: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let label = |label: &str| {
         (1..=63).contains(&label.len())
             && !label.starts_with('-')
             && !label.ends_with('-')
-            && label.bytes().all(|byte| letter(byte) || byte == b'-')
+            && label.bytes().all(letter)
     };
     name.len() <= 253 && name.split('.').all(label) && name.parse::<IpAddr>().is_err()
 }

@@ -3,20 +3,23 @@
 mod aliases;
 mod names;
 mod ports;
+mod variables;
 
 use std::collections::BTreeSet;
 
 use fargate_core::{AgentSetup, Error, ErrorKind, TaskService};
 
-use self::ports::Port;
-use super::policy::{Policy, Ruling};
+use super::patterns::Patterns;
+use super::policy::{Policy, Ruling, Said};
 use super::refusal::Refusal;
 use super::task_image::{check_name, fits, task_image};
 use crate::backends::{self, Abilities};
 use crate::config::{Settings, keys};
-use crate::gitlab::JobRequest;
+use crate::gitlab::{JobRequest, JobService};
 
 const OP: &str = "choose the services";
+/// How errors call one.
+const WHAT: &str = "the service";
 
 /// A service of a job's task.
 #[derive(Debug)]
@@ -62,59 +65,53 @@ pub(super) fn choose(
     };
     let asked = request.services()?;
     check_count(asked.len(), &abilities, &agent)?;
-    aliases::check(request, &asked, &abilities)?;
+    aliases::check(request, &asked)?;
     let mut names = BTreeSet::new();
-    let mut known = Vec::new();
     let mut chosen = Vec::new();
     for (at, service) in asked.iter().enumerate() {
-        let shown = &service.image.shown;
-        let what = format!("the service {}", at + 1);
         if service.image.name.is_empty() {
-            return Err(authors(
-                format!("{what} has no image"),
-                "give it a name: that is its image",
-            ));
+            let message = format!("the service {} has no image", at + 1);
+            return Err(authors(message, "give it a name: that is its image"));
         }
-        check_name(&service.image, "the service")?;
-        let Some(pattern) = allowed.value.matching(&service.image.name) else {
-            return Err(Refusal::Author(
-                Error::new(
-                    ErrorKind::PermissionDenied,
-                    OP,
-                    format!("the job asks for the service {shown}, which is not allowed"),
-                )
+        chosen.push(one(settings, &allowed, service, names::container(service, &mut names))?);
+    }
+    for (service, port) in chosen.iter_mut().zip(ports::of_all(request, &asked, &agent)?) {
+        service.service.port = port;
+    }
+    let note = variables::give(&mut chosen, &asked, abilities.service_variables)?;
+    Ok(Services { chosen, note })
+}
+
+/// One service, if it is allowed.
+fn one(
+    settings: &Settings,
+    allowed: &Said<Patterns>,
+    asked: &JobService,
+    container: String,
+) -> Result<Chosen, Refusal> {
+    let shown = &asked.image.shown;
+    check_name(&asked.image, WHAT)?;
+    let Some(pattern) = allowed.value.matching(&asked.image.name) else {
+        let message = format!("the job asks for the service {shown}, which is not allowed");
+        return Err(Refusal::Author(
+            Error::new(ErrorKind::PermissionDenied, OP, message)
                 .with("allowed", allowed.value.list())
                 .with("rule", &allowed.by)
                 .hint(
                     "choose an allowed one, or ask the runner's operator to extend AllowedServices",
                 ),
-            ));
-        };
-        if !fits(&service.command) {
-            let why = format!(
-                "the service {shown}: its command is longer than 64 KiB, or has a zero byte"
-            );
-            return Err(authors(why, "put what it does into a script of the image"));
-        }
-        if let Some((name, _)) = service.variables.iter().find(|(_, value)| value.contains('\0')) {
-            let why = format!("the service {shown}: its variable {name} has a zero byte");
-            return Err(authors(why, "no environment can hold that"));
-        }
-        let port = ports::of(request, service)?;
-        let mut task = TaskService::new(
-            names::container(service, &mut names),
-            task_image(settings, &service.image, "the service")?,
-        );
-        task.command.clone_from(&service.command);
-        task.aliases = aliases::of(service, &abilities);
-        task.variables.clone_from(&service.variables);
-        task.port = port.as_ref().map(Port::number);
-        known.extend(port.map(|port| (port, shown.as_str())));
-        let ruling = Ruling { by: allowed.by.clone(), allowed: Some(pattern.to_owned()) };
-        chosen.push(Chosen { service: task, shown: shown.clone(), ruling });
+        ));
+    };
+    if !fits(&asked.command) {
+        let message =
+            format!("{WHAT} {shown}: its command is longer than 64 KiB, or has a zero byte");
+        return Err(authors(message, "put what it does into a script of the image"));
     }
-    ports::check(&known, &agent)?;
-    Ok(Services { chosen, note: None })
+    let mut service = TaskService::new(container, task_image(settings, &asked.image, WHAT)?);
+    service.command.clone_from(&asked.command);
+    service.aliases = aliases::of(asked);
+    let ruling = Ruling { by: allowed.by.clone(), allowed: Some(pattern.to_owned()) };
+    Ok(Chosen { service, shown: shown.clone(), ruling })
 }
 
 /// None, and why, if the job asks for some.

@@ -40,7 +40,7 @@ const WELL_KNOWN: [(&str, u16); 28] = [
 
 /// A port, by who says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Port {
+enum Port {
     /// The service's own variable, or what its image is known to listen on.
     Own(u16),
     /// The job's variable, which is the same for all services.
@@ -48,18 +48,32 @@ pub(super) enum Port {
 }
 
 impl Port {
-    pub(super) fn number(&self) -> u16 {
+    fn number(self) -> u16 {
         let (Self::Own(port) | Self::OfJob(port)) = self;
-        *port
+        port
     }
 }
 
-/// The port of `service`; `None` if nobody knows it.
+/// The port of each service; `None` if nobody knows it.
 ///
 /// # Errors
-/// The author's for a variable that holds no port.
-pub(super) fn of(request: &JobRequest, service: &JobService) -> Result<Option<Port>, Refusal> {
-    if let Some(text) = &service.own_port {
+/// The author's for a variable that holds no port, and for a port that is another's.
+pub(super) fn of_all(
+    request: &JobRequest,
+    services: &[JobService],
+    agent: &AgentSetup,
+) -> Result<Vec<Option<u16>>, Refusal> {
+    let ports: Result<Vec<_>, _> = services.iter().map(|service| of(request, service)).collect();
+    let ports = ports?;
+    let shown = services.iter().map(|service| service.image.shown.as_str());
+    let known: Vec<_> =
+        ports.iter().zip(shown).filter_map(|(port, shown)| Some(((*port)?, shown))).collect();
+    check(&known, agent)?;
+    Ok(ports.iter().map(|port| port.map(|port| port.number())).collect())
+}
+
+fn of(request: &JobRequest, service: &JobService) -> Result<Option<Port>, Refusal> {
+    if let Some(text) = service.variables.get(PORT_VARIABLE).filter(|text| !text.is_empty()) {
         return read(request, text).map(|port| Some(Port::Own(port)));
     }
     if let Some(text) = request.variable(PORT_VARIABLE) {
@@ -71,10 +85,7 @@ pub(super) fn of(request: &JobRequest, service: &JobService) -> Result<Option<Po
 }
 
 /// Checks that each can listen on its port: they share the task's addresses.
-///
-/// # Errors
-/// The author's for a port that two services have, or the agent.
-pub(super) fn check(ports: &[(Port, &str)], agent: &AgentSetup) -> Result<(), Refusal> {
+fn check(ports: &[(Port, &str)], agent: &AgentSetup) -> Result<(), Refusal> {
     let change = "let one of them listen on another port, and tell that in its variable";
     for (at, (port, shown)) in ports.iter().enumerate() {
         let number = port.number();

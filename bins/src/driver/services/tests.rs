@@ -37,15 +37,13 @@ fn a_service_is_what_the_job_says_of_it() {
 }
 
 #[test]
-fn a_pod_gets_the_names_and_users_that_kubernetes_takes() {
+fn a_pod_gets_the_user_that_kubernetes_takes() {
     let options = json!({"docker": {"user": "postgres"}, "kubernetes": {"user": "1000:1000"}});
     let asked = json!([{"name": "db/postgres:16", "alias": "db", "executor_opts": options}]);
     let service = chosen(EKS, &asked).unwrap().remove(0);
-    assert_eq!(service.aliases, ["db-postgres", "db"]);
+    assert_eq!(service.aliases, ["db__postgres", "db-postgres", "db"]);
     assert_eq!(service.image.user.as_deref(), Some("1000:1000"));
     for (wrong, word) in [
-        (json!({"name": "a", "alias": "DB"}), "no host name"),
-        (json!({"name": "a", "alias": "d_b"}), "no host name"),
         (json!({"name": "a", "executor_opts": {"kubernetes": {"user": "ci"}}}), "no number"),
         (json!({"name": "a", "executor_opts": {"kubernetes": {"user": "+1"}}}), "no number"),
         (json!({"name": "a", "executor_opts": {"docker": {"platform": "linux/arm64"}}}), "arm64"),
@@ -197,4 +195,35 @@ fn a_masked_value_is_not_shown() {
         assert!(error.message().contains("[MASKED]"), "{error}");
         assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
     }
+}
+
+#[test]
+fn services_get_what_the_author_wrote_and_over_it_their_own() {
+    let variables = json!([{"key": "POSTGRES_DB", "value": "job", "public": true},
+        {"key": "POSTGRES_USER", "value": "ci", "public": true},
+        {"key": "SECRET", "value": "hunter2"}]);
+    let asked =
+        json!([{"name": "postgres", "variables": [{"key": "POSTGRES_DB", "value": "own"}]}]);
+    let services = of(ECS, &asked, &variables).unwrap();
+    let given = &services.chosen[0].service.variables;
+    let given: Vec<_> = given.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    assert_eq!(given, ["POSTGRES_DB=own", "POSTGRES_USER=ci"]);
+    assert_eq!(services.note, None);
+}
+
+#[test]
+fn services_get_their_own_variables_alone_where_there_is_no_room_for_the_jobs() {
+    let variables = json!([{"key": "LARGE", "value": "x".repeat(4000), "public": true}]);
+    let own = |length: usize| {
+        let value = "x".repeat(length);
+        json!([{"name": "a", "variables": [{"key": "OWN", "value": value}]}, {"name": "b"}])
+    };
+    let services = of(ECS, &own(1), &variables).unwrap();
+    assert!(services.note.is_some_and(|note| note.starts_with("WARNING: services get only")));
+    assert_eq!(services.chosen[0].service.variables.len(), 1);
+    assert!(services.chosen[1].service.variables.is_empty());
+    let error = refusal(of(ECS, &own(7000), &variables));
+    assert!(error.message().contains("more than 7000 characters"), "{error}");
+    let roomy = of(EKS, &own(7000), &variables).unwrap();
+    assert_eq!((roomy.note, roomy.chosen[1].service.variables.len()), (None, 1));
 }

@@ -7,6 +7,7 @@ use crate::backends;
 use crate::config::keys;
 use crate::driver::cli::Cli;
 use crate::driver::context::{Moment, start};
+use crate::driver::policy;
 use crate::environment;
 use crate::exit::Exit;
 use crate::gitlab::Job;
@@ -35,6 +36,7 @@ struct Driver {
 pub(in crate::driver) fn config(cli: &Cli) -> Result<Exit> {
     let settings = start(cli, Moment::Config)?;
     backends::open(&settings)?;
+    policy::check(&settings)?;
     let job = Job::from_env(&environment::process)?;
     // Where a helper container does a part of the job, the job has to be where both see it.
     let agent = backends::agent(&settings)?.filter(|agent| agent.helper.is_some());
