@@ -8,6 +8,7 @@ mod configurations;
 mod crashes;
 mod ecs_image;
 mod ecs_policy;
+mod ecs_sizes;
 mod eks;
 mod eks_api;
 mod eks_denied;
