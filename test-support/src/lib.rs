@@ -9,6 +9,7 @@ pub mod ecs;
 pub mod eks;
 mod host;
 pub mod http;
+mod json;
 pub mod moto;
 mod random;
 pub mod rootfs;

@@ -8,6 +8,7 @@
 //! Needs root and util-linux, coreutils and iproute2.
 
 mod exec;
+mod group;
 mod image;
 mod process;
 mod sandbox;
@@ -16,6 +17,9 @@ mod user;
 use std::io;
 use std::process::Command;
 
+pub(crate) use self::group::{
+    ContainerPlan, Dependency, Group, GroupEnd, HealthCheck, Shared, Standing, Step, VolumeMount,
+};
 pub use self::image::ImageRoot;
 pub(crate) use self::process::{Container, ContainerSpec, Ended, Mount};
 pub use self::sandbox::HOST_ADDRESS;

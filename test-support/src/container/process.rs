@@ -1,5 +1,6 @@
 //! One container.
 
+use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -85,12 +86,10 @@ impl Container {
         }
         command.arg("--");
         command.args(variables(spec, &user).map(|(name, value)| format!("{name}={value}")));
-        let mut root = spec.directory.join("root").into_os_string();
-        root.push("/");
         command
             .arg(on_path("unshare"))
             .arg("--root")
-            .arg(root)
+            .arg(root_of(&spec.directory))
             .args(["--wd", place])
             .args(["--setgid", &user.gid.to_string(), "--setuid", &user.uid.to_string(), "--"])
             .args(&spec.words)
@@ -168,6 +167,13 @@ pub(super) fn variables<'a>(
 ) -> impl Iterator<Item = (&'a str, &'a str)> {
     let own = spec.environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     [("PATH", PATH), ("HOME", user.home.as_str())].into_iter().chain(own)
+}
+
+/// The root of a container with that directory, in its own mount namespace.
+pub(super) fn root_of(directory: &Path) -> OsString {
+    let mut root = directory.join("root").into_os_string();
+    root.push("/");
+    root
 }
 
 /// Where a container with that directory writes what it has to say.

@@ -1,8 +1,13 @@
 //! What the containers of one task share.
 
+use std::fs::File;
 use std::io::{self, Read};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpStream};
+use std::os::fd::AsFd;
 use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::{helper, no_helper};
 use crate::random::hex;
@@ -63,6 +68,18 @@ impl Sandbox {
         }
         let said = String::from_utf8_lossy(&made.stderr).into_owned();
         Err(io::Error::other(format!("no network for a task: {}", said.trim())))
+    }
+
+    /// Connects to a port of its localhost.
+    pub(crate) fn dial(&self, port: u16) -> io::Result<TcpStream> {
+        let network = File::open(format!("/proc/{}/ns/net", self.first.id()))?;
+        // A socket stays in the namespace it was made in; the thread goes there and ends.
+        let dial = move || {
+            move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network))?;
+            TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+        };
+        let dialled = thread::scope(|scope| scope.spawn(dial).join());
+        dialled.map_err(|_| io::Error::other("the dialling thread has panicked"))?
     }
 
     /// Starts what follows inside, in a pid namespace of its own.

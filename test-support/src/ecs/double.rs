@@ -13,11 +13,11 @@ use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, spawn_blocking};
 use tokio::time::sleep;
 
-use super::containers::Group;
 use super::state::World;
 use super::task::State;
 use super::{EcsOptions, Fault, TaskEnd, TaskView, server};
 use crate::address::check_port;
+use crate::container::Group;
 use crate::host::log_file;
 use crate::signature::{ACCESS_KEY, SECRET_KEY};
 

@@ -10,9 +10,10 @@ use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::sleep;
 
 use super::TaskEnd;
-use super::containers::{Group, Step};
+use super::containers;
 use super::state::World;
 use super::task::{Listener, State};
+use crate::container::{Group, Step};
 use crate::host::{HostSpec, TaskHost};
 
 /// How often a program is looked after.
@@ -92,7 +93,7 @@ async fn start_and_watch(world: &Arc<World>, arn: &str) -> TaskEnd {
 async fn run_containers(world: &Arc<World>, arn: &str, group: Arc<Group>) -> TaskEnd {
     let failed = |error: JoinError| TaskEnd::new("TaskFailedToStart", &error.to_string());
     let opening = Arc::clone(&group);
-    match spawn_blocking(move || opening.open()).await.map_err(failed) {
+    match spawn_blocking(move || containers::open(&opening)).await.map_err(failed) {
         Ok(Ok(())) => {}
         Ok(Err(why)) | Err(why) => return why,
     }
@@ -100,7 +101,8 @@ async fn run_containers(world: &Arc<World>, arn: &str, group: Arc<Group>) -> Tas
     loop {
         let stepping = Arc::clone(&group);
         match spawn_blocking(move || stepping.step()).await.map_err(failed) {
-            Ok(Step::Over(why)) | Err(why) => return why,
+            Ok(Step::Over(end)) => return end.into(),
+            Err(why) => return why,
             Ok(Step::Up) if !up => {
                 up = true;
                 sleep(world.options.state_delays.activating).await;

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+pub(super) use crate::json::{list, text, texts};
+
 /// The services behind the one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Service {
@@ -75,21 +77,6 @@ impl Request {
     pub(super) fn cluster(&self) -> &str {
         super::ids::last_part(self.text("cluster").unwrap_or("default"))
     }
-}
-
-/// A string field that is not empty.
-pub(super) fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
-    value.get(name)?.as_str().filter(|text| !text.is_empty())
-}
-
-/// A list field; missing is empty.
-pub(super) fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
-    value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
-}
-
-/// A list of strings; missing is empty.
-pub(super) fn texts(value: &Value, name: &str) -> Vec<String> {
-    list(value, name).iter().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 /// The fields of a form as an object of strings.

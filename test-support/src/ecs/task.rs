@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::TaskEnd;
-use super::containers::Group;
+use crate::container::Group;
 use crate::host::TaskHost;
 
 /// The states of the task life cycle, in order.

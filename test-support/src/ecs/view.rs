@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
-use super::containers::Standing;
 use super::task::Task;
+use crate::container::Standing;
 
 /// A task at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]

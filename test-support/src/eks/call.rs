@@ -15,6 +15,7 @@ pub(super) enum Target {
     Version,
     Objects { resource: Resource, namespace: Option<String>, name: Option<String> },
     Stream { stream: Stream, namespace: String, name: String },
+    Log { namespace: String, name: String },
     Clusters { name: Option<String> },
     Profiles { cluster: String, name: Option<String> },
 }
@@ -53,7 +54,7 @@ pub(super) struct Call {
 }
 
 /// Every verb and resource the double knows.
-pub(super) const CALLS: [(&str, &str); 29] = [
+pub(super) const CALLS: [(&str, &str); 30] = [
     ("get", "version"),
     ("create", "pods"),
     ("get", "pods"),
@@ -67,6 +68,7 @@ pub(super) const CALLS: [(&str, &str); 29] = [
     ("create", "pods/exec"),
     ("get", "pods/portforward"),
     ("create", "pods/portforward"),
+    ("get", "pods/log"),
     ("create", "configmaps"),
     ("get", "configmaps"),
     ("list", "configmaps"),
@@ -94,7 +96,7 @@ impl Call {
         let query: BTreeMap<String, String> = fields.iter().cloned().collect();
         let target = target(parts.uri.path()).ok_or_else(Refusal::no_such_path)?;
         let named = match &target {
-            Target::Version | Target::Stream { .. } => true,
+            Target::Version | Target::Stream { .. } | Target::Log { .. } => true,
             Target::Objects { name, .. }
             | Target::Clusters { name }
             | Target::Profiles { name, .. } => name.is_some(),
@@ -133,6 +135,7 @@ impl Call {
             Target::Version => "version",
             Target::Objects { resource, .. } => resource.plural(),
             Target::Stream { stream, .. } => stream.resource(),
+            Target::Log { .. } => "pods/log",
             Target::Clusters { .. } => "clusters",
             Target::Profiles { .. } => "fargate-profiles",
         }
@@ -146,7 +149,8 @@ impl Call {
     pub(super) fn namespace(&self) -> &str {
         match &self.target {
             Target::Objects { namespace: Some(namespace), .. }
-            | Target::Stream { namespace, .. } => namespace,
+            | Target::Stream { namespace, .. }
+            | Target::Log { namespace, .. } => namespace,
             _ => "",
         }
     }
@@ -155,7 +159,7 @@ impl Call {
     pub(super) fn object_name(&self) -> Option<&str> {
         match &self.target {
             Target::Objects { name, .. } => name.as_deref(),
-            Target::Stream { name, .. } => Some(name),
+            Target::Stream { name, .. } | Target::Log { name, .. } => Some(name),
             _ => None,
         }
     }
@@ -216,6 +220,9 @@ fn target(path: &str) -> Option<Target> {
                 namespace: Some(owned(namespace)),
                 name: rest.first().map(owned),
             }
+        }
+        ["api", "v1", "namespaces", namespace, "pods", name, "log"] => {
+            Target::Log { namespace: owned(namespace), name: owned(name) }
         }
         ["api", "v1", "namespaces", namespace, "pods", name, subresource] => Target::Stream {
             stream: match *subresource {

@@ -42,8 +42,10 @@ pub(super) fn pod(options: &EksOptions, namespace: &str, pod: &mut Value) {
     }
     let account = spec["serviceAccountName"].clone();
     default(spec, "serviceAccount", account);
-    for container in spec["containers"].as_array_mut().into_iter().flatten() {
-        container_defaults(container);
+    for kind in ["initContainers", "containers"] {
+        // Not made where there is none.
+        let containers = spec.get_mut(kind).and_then(Value::as_array_mut);
+        containers.into_iter().flatten().for_each(container_defaults);
     }
     pod["status"] = json!({"phase": "Pending", "qosClass": quality(&pod["spec"])});
 }

@@ -12,7 +12,7 @@ use super::faults::Trouble;
 use super::ops::perform;
 use super::refusal::Refusal;
 use super::state::World;
-use super::{cluster, stream, sts, token, watch};
+use super::{cluster, log, stream, sts, token, watch};
 
 /// What goes over the wire.
 #[derive(Debug)]
@@ -76,6 +76,13 @@ pub(super) async fn answer(world: &Arc<World>, parts: &Parts, body: &Bytes) -> R
     if matches!(call.target, Target::Stream { .. }) {
         return stream::open(world, &call, parts)
             .map_or_else(|refusal| refused(&refusal, false), Reply::Upgrade);
+    }
+    if let Target::Log { namespace, name } = &call.target {
+        let headers = vec![("content-type", "text/plain".to_owned())];
+        return log::read(world, &call, namespace, name).map_or_else(
+            |refusal| refused(&refusal, false),
+            |body| Reply::Whole { status: 200, headers, body },
+        );
     }
     match perform(world, &call) {
         Ok((status, object)) => {

@@ -21,7 +21,6 @@ use super::state::{Cut, World};
 use super::{EksOptions, Fault, PodEnd, PodFault, PodView, kubeconfig, pod_status};
 use super::{lifecycle, server};
 use crate::address::check_port;
-use crate::host::log_file;
 use crate::random;
 use crate::signature::{ACCESS_KEY, SECRET_KEY};
 
@@ -215,12 +214,12 @@ impl EksDouble {
         self.pods().iter().filter(|pod| pod.lives()).count()
     }
 
-    /// What the program of a pod has written to its stdout and stderr.
+    /// What the program of a pod has written to its stdout and stderr, or its containers, one after
+    /// the other.
     #[must_use]
     pub fn log(&self, name: &str) -> String {
         let uid = self.pod(name).uid;
-        let file = self.world.with_life(&uid, |life| log_file(&life.directory));
-        file.and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default()
+        self.world.with_life(&uid, |life| life.log(None)).unwrap_or_default()
     }
 
     /// Waits until a pod has reached a phase, such as "Running".

@@ -23,7 +23,8 @@ pub(super) async fn live(world: Arc<World>, uid: String) {
         () = ordered(&mut orders) => {}
         ended = come_up(&world, &uid) => {
             tidy(&world, &uid).await;
-            if is_over(&world, &uid, &ended) {
+            let over = ended.is_none_or(|ended| note_end(&world, &uid, &ended));
+            if over && !is_ordered(&world, &uid) {
                 return;
             }
             // Another container runs, or this one is to be started again.
@@ -76,16 +77,16 @@ async fn until(moment: Option<Instant>) {
 
 /// Ends whatever a program left behind when it ended.
 async fn tidy(world: &World, uid: &str) {
-    let host = world.with_life(uid, |life| life.host.clone()).flatten();
-    if let Some(host) = host {
+    let processes = world.with_life(uid, |life| life.processes()).flatten();
+    if let Some(processes) = processes {
         // A panic there has killed what could be killed.
-        let _ = spawn_blocking(move || host.kill()).await;
+        let _ = spawn_blocking(move || processes.kill()).await;
     }
     world.with_life(uid, |life| life.host = None);
 }
 
 /// Writes down that the program has ended by itself; whether the pod is over with it.
-fn is_over(world: &World, uid: &str, ended: &Ended) -> bool {
+fn note_end(world: &World, uid: &str, ended: &Ended) -> bool {
     let mut over = true;
     world.change_pod(uid, |life, pod| {
         let policy = pod["spec"]["restartPolicy"].as_str().unwrap_or("Always");
@@ -99,7 +100,11 @@ fn is_over(world: &World, uid: &str, ended: &Ended) -> bool {
             pod_status::finished(pod, life.main, ended, None);
         }
     });
-    over && !world.with_life(uid, |life| life.orders.borrow().any()).unwrap_or(false)
+    over
+}
+
+fn is_ordered(world: &World, uid: &str) -> bool {
+    world.with_life(uid, |life| life.orders.borrow().any()).unwrap_or(false)
 }
 
 async fn wind_down(world: &Arc<World>, uid: &str, orders: &mut watch::Receiver<Orders>) {
@@ -110,7 +115,7 @@ async fn wind_down(world: &Arc<World>, uid: &str, orders: &mut watch::Receiver<O
         (_, Some(kill_at)) => kill_at.saturating_duration_since(Instant::now()),
         _ => world.with_life(uid, |life| own_grace(&life.last)).unwrap_or_default(),
     };
-    if !order.gone && world.with_life(uid, |life| life.host.is_some()) == Some(true) {
+    if !order.gone && world.with_life(uid, |life| life.processes().is_some()) == Some(true) {
         let reason =
             if order.end.as_ref().is_some_and(|end| end.reason.as_deref() == Some("Evicted")) {
                 "Evicted"
@@ -132,6 +137,10 @@ async fn wind_down(world: &Arc<World>, uid: &str, orders: &mut watch::Receiver<O
     };
     world.change_pod(uid, |life, pod| {
         if !is_finished(pod) {
+            if let Some(containers) = &life.containers {
+                pod_status::terminated(pod, life.main, &ended);
+                containers.write(pod);
+            }
             pod_status::finished(pod, life.main, &ended, end.as_ref());
         }
     });
@@ -150,9 +159,10 @@ async fn terminate(
     orders: &mut watch::Receiver<Orders>,
     grace: Duration,
 ) -> Option<i32> {
-    let host = world.with_life(uid, |life| life.host.clone()).flatten()?;
-    let asked = Arc::clone(&host);
-    let mut work = spawn_blocking(move || asked.terminate(grace));
+    let known = world.with_life(uid, |life| Some((life.processes()?, life.main))).flatten();
+    let (processes, main) = known?;
+    let asked = processes.clone();
+    let mut work = spawn_blocking(move || asked.terminate(main, grace));
     let mut hurried = false;
     loop {
         let kill_at = {
@@ -163,9 +173,9 @@ async fn terminate(
             done = &mut work => return done.ok().flatten(),
             () = until(kill_at), if !hurried => {
                 hurried = true;
-                let host = Arc::clone(&host);
+                let processes = processes.clone();
                 // It returns when the work above does.
-                spawn_blocking(move || host.kill());
+                spawn_blocking(move || processes.kill());
             }
             changed = orders.changed() => if changed.is_err() { return work.await.ok().flatten() },
         }

@@ -4,7 +4,8 @@
 //! config maps and namespaces, the EKS service API for a cluster and its Fargate profiles, and STS
 //! `AssumeRole`. It checks bearer tokens and AWS signatures, validates and fills in what an API
 //! server does, and walks pods through their lives. A pod is real: an sshd, an agent or its own
-//! command, with an address of its own in 127/8. So are the commands run in it and the ports
+//! command, with an address of its own in 127/8, or with [`EksOptions::images`] its containers,
+//! each in its own root file system. So are the commands run in it and the ports
 //! forwarded to it over WebSockets ([`StreamOptions`]). It is written with raw JSON, so that it is
 //! a witness independent of client crates.
 //!
@@ -13,6 +14,7 @@
 
 mod call;
 mod cluster;
+mod containers;
 mod defaults;
 mod dispatch;
 mod double;
@@ -21,6 +23,7 @@ mod events;
 mod faults;
 mod kubeconfig;
 mod lifecycle;
+mod log;
 mod ops;
 mod options;
 mod patch;
@@ -51,5 +54,6 @@ pub use self::options::{EksOptions, FargateProfile, Https, PodDelays, ProfileSel
 pub use self::pod_fault::PodFault;
 pub use self::stream_options::{LostOutput, StreamOptions};
 pub use self::view::PodView;
+pub use crate::container::{HOST_ADDRESS, ImageRoot};
 pub use crate::host::TaskProgram;
 pub use crate::sts::AssumableRole;

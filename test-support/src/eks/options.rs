@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::StreamOptions;
+use crate::container::ImageRoot;
 use crate::host::TaskProgram;
 use crate::sts::AssumableRole;
 
@@ -24,8 +25,15 @@ pub struct EksOptions {
     pub profiles: Vec<FargateProfile>,
     /// Whether the cluster's address is HTTPS.
     pub https: Https,
-    /// What a pod runs: the container that is given `SSH_PUBLIC_KEY`, or else its first one.
+    /// What a pod runs whose containers' images are all unknown: the container that is given
+    /// `SSH_PUBLIC_KEY`, or else its first one.
     pub program: TaskProgram,
+    /// The images that exist, by their whole names. A pod of which any container has one of them
+    /// runs its containers, and before them its `initContainers`, and an image that is not here
+    /// cannot be pulled. It has a network of its own, where [`HOST_ADDRESS`](super::HOST_ADDRESS)
+    /// is this machine, volumes that are all as `emptyDir`, and none of the faults of a listening
+    /// program. What ends is not started again, whatever its `restartPolicy`.
+    pub images: BTreeMap<String, ImageRoot>,
     /// The port pods listen on. Not 22 by default: a machine may have an SSH server of its own.
     pub ssh_port: u16,
     /// The roles STS hands out.
@@ -58,6 +66,7 @@ impl Default for EksOptions {
             )],
             https: Https::Off,
             program: TaskProgram::Sshd,
+            images: BTreeMap::new(),
             ssh_port: 2222,
             roles: vec![AssumableRole::default()],
             session: None,

@@ -35,23 +35,59 @@ pub(super) fn creating(pod: &mut Value, host: Ipv4Addr) {
     condition(pod, "Initialized", true, "", "");
     not_ready(pod, "ContainersNotReady", "containers with unready status");
     let containers = pod["spec"]["containers"].as_array().cloned().unwrap_or_default();
-    let statuses: Vec<Value> = containers
-        .iter()
-        .map(|container| {
-            json!({
-                "name": container["name"], "image": container["image"], "imageID": "",
-                "ready": false, "started": false, "restartCount": 0, "lastState": {},
-                "state": {"waiting": {"reason": "ContainerCreating"}},
-            })
-        })
-        .collect();
+    let statuses: Vec<Value> =
+        containers.iter().map(|container| blank(container, "ContainerCreating")).collect();
     pod["status"]["containerStatuses"] = statuses.into();
 }
 
-/// The main container waits for something. The network is there by now.
-pub(super) fn waiting(pod: &mut Value, main: usize, reason: &str, message: &str) {
-    pod["status"]["containerStatuses"][main]["state"] =
-        json!({"waiting": {"reason": reason, "message": message}});
+/// The status of a container that waits for that reason.
+fn blank(container: &Value, reason: &str) -> Value {
+    json!({
+        "name": container["name"], "image": container["image"], "imageID": "",
+        "ready": false, "started": false, "restartCount": 0, "lastState": {},
+        "state": {"waiting": {"reason": reason}},
+    })
+}
+
+/// The init containers wait, each for the one before it.
+pub(super) fn creating_inits(pod: &mut Value) {
+    let inits = pod["spec"]["initContainers"].as_array().cloned().unwrap_or_default();
+    let waiting = |container: &Value| blank(container, "PodInitializing");
+    pod["status"]["initContainerStatuses"] = inits.iter().map(waiting).collect();
+    for status in pod["status"]["containerStatuses"].as_array_mut().into_iter().flatten() {
+        status["state"]["waiting"]["reason"] = "PodInitializing".into();
+    }
+    let message = "containers with incomplete status";
+    condition(pod, "Initialized", false, "ContainersNotInitialized", message);
+}
+
+/// One status of a pod's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Spot {
+    list: &'static str,
+    index: usize,
+}
+
+impl Spot {
+    /// That of a container.
+    pub(super) fn main(index: usize) -> Self {
+        Self { list: "containerStatuses", index }
+    }
+
+    /// That of an init container.
+    pub(super) fn init(index: usize) -> Self {
+        Self { list: "initContainerStatuses", index }
+    }
+
+    /// Where it is.
+    pub(super) fn of(self, pod: &mut Value) -> &mut Value {
+        &mut pod["status"][self.list][self.index]
+    }
+}
+
+/// A container waits for something. The network is there by now.
+pub(super) fn waiting(pod: &mut Value, spot: Spot, reason: &str, message: &str) {
+    spot.of(pod)["state"] = json!({"waiting": {"reason": reason, "message": message}});
 }
 
 pub(super) fn address(pod: &mut Value, ip: Ipv4Addr) {
@@ -62,24 +98,39 @@ pub(super) fn address(pod: &mut Value, ip: Ipv4Addr) {
 /// Every container runs.
 pub(super) fn running(pod: &mut Value) {
     pod["status"]["phase"] = "Running".into();
+    ready(pod);
+    pod["status"]["containerStatuses"].as_array_mut().into_iter().flatten().for_each(started);
+}
+
+/// The pod is ready, now that every container runs.
+pub(super) fn ready(pod: &mut Value) {
     condition(pod, "PodReadyToStartContainers", true, "", "");
     condition(pod, "ContainersReady", true, "", "");
     condition(pod, "Ready", true, "", "");
-    let started = now();
-    for status in pod["status"]["containerStatuses"].as_array_mut().into_iter().flatten() {
-        status["state"] = json!({"running": {"startedAt": started}});
-        status["ready"] = true.into();
-        status["started"] = true.into();
-        status["containerID"] = format!("containerd://{}", random::hex(64)).into();
-        let image = status["image"].as_str().unwrap_or_default();
-        status["imageID"] = format!("{image}@sha256:{}", random::hex(64)).into();
+}
+
+/// The container of this status runs, which may be known already.
+pub(super) fn started(status: &mut Value) {
+    if status["state"].get("running").is_some() {
+        return;
     }
+    status["state"] = json!({"running": {"startedAt": now()}});
+    status["ready"] = true.into();
+    status["started"] = true.into();
+    status["containerID"] = format!("containerd://{}", random::hex(64)).into();
+    let image = status["image"].as_str().unwrap_or_default();
+    status["imageID"] = format!("{image}@sha256:{}", random::hex(64)).into();
 }
 
 /// One container is over.
 pub(super) fn terminated(pod: &mut Value, index: usize, ended: &Ended) {
+    self::ended(pod, Spot::main(index), ended);
+}
+
+/// What has that status is over, which may be known already.
+pub(super) fn ended(pod: &mut Value, spot: Spot, ended: &Ended) {
     let finished = now();
-    let status = &mut pod["status"]["containerStatuses"][index];
+    let status = spot.of(pod);
     if !status.is_object() || status["state"].get("terminated").is_some() {
         return;
     }
@@ -97,6 +148,12 @@ pub(super) fn terminated(pod: &mut Value, index: usize, ended: &Ended) {
     status["ready"] = false.into();
     status["started"] = false.into();
     not_ready(pod, "ContainersNotReady", "containers with unready status");
+}
+
+/// An init container has failed for good, so that no other will start.
+pub(super) fn init_failed(pod: &mut Value) {
+    pod["status"]["phase"] = "Failed".into();
+    not_ready(pod, "PodFailed", "");
 }
 
 /// The main container is over and will be started again some time.
@@ -118,11 +175,14 @@ pub(super) fn finished(pod: &mut Value, main: usize, ended: &Ended, end: Option<
         let other = Ended { exit_code: 0, reason: None };
         terminated(pod, index, if index == main { ended } else { &other });
     }
-    let code = pod
-        .pointer(&format!("/status/containerStatuses/{main}/state/terminated/exitCode"))
-        .and_then(Value::as_i64)
-        .unwrap_or_else(|| i64::from(ended.exit_code));
-    let succeeded = code == 0 && end.is_none();
+    over(pod, end);
+}
+
+/// Every container is over, and the pod with them: in that way, or with what they ended with.
+pub(super) fn over(pod: &mut Value, end: Option<&PodEnd>) {
+    let statuses = pod["status"]["containerStatuses"].as_array().map(Vec::as_slice);
+    let good = |one: &Value| one["state"]["terminated"]["exitCode"] == 0;
+    let succeeded = statuses.unwrap_or_default().iter().all(good) && end.is_none();
     pod["status"]["phase"] = if succeeded { "Succeeded" } else { "Failed" }.into();
     if succeeded {
         not_ready(pod, "PodCompleted", "");

@@ -4,15 +4,18 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
+use tokio::process::Child;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::containers::Containers;
 use super::state::World;
 use super::store::Key;
 use super::{PodEnd, PodFault};
-use crate::host::{HostSpec, TaskHost};
+use crate::host::{ExecFailure, ExecRequest, HostSpec, TaskHost};
 
 /// A pod, as the double knows it.
 #[derive(Debug)]
@@ -29,6 +32,8 @@ pub(super) struct Life {
     /// When the node took it.
     pub(super) started: Option<Instant>,
     pub(super) host: Option<Arc<TaskHost>>,
+    /// Instead of the program of the options.
+    pub(super) containers: Option<Arc<Containers>>,
     /// The newest state, of a pod that is gone the last.
     pub(super) last: Value,
     pub(super) gone: bool,
@@ -51,7 +56,53 @@ impl Orders {
     }
 }
 
+/// What runs of a pod.
+#[derive(Debug, Clone)]
+pub(super) enum Processes {
+    Program(Arc<TaskHost>),
+    Containers(Arc<Containers>),
+}
+
+impl Processes {
+    /// Starts a command in the container of that index.
+    pub(super) fn exec(
+        &self,
+        container: usize,
+        request: &ExecRequest,
+    ) -> Result<Child, ExecFailure> {
+        match self {
+            Self::Program(host) => host.exec(request),
+            Self::Containers(containers) => containers.exec(container, request),
+        }
+    }
+
+    /// Ends them within `grace`; returns the exit code of the container of that index.
+    pub(super) fn terminate(&self, main: usize, grace: Duration) -> Option<i32> {
+        match self {
+            Self::Program(host) => host.terminate(grace),
+            Self::Containers(containers) => {
+                containers.terminate(grace);
+                containers.code(main)
+            }
+        }
+    }
+
+    /// Ends them at once.
+    pub(super) fn kill(&self) {
+        match self {
+            Self::Program(host) => host.kill(),
+            Self::Containers(containers) => containers.terminate(Duration::ZERO),
+        }
+    }
+}
+
 impl Life {
+    /// What runs, or may be about to.
+    pub(super) fn processes(&self) -> Option<Processes> {
+        let containers = self.containers.clone().map(Processes::Containers);
+        containers.or_else(|| self.host.clone().map(Processes::Program))
+    }
+
     pub(super) fn node(&self) -> String {
         let ip = self.address.to_string().replace('.', "-");
         format!("fargate-ip-{ip}.eu-central-1.compute.internal")

@@ -200,6 +200,14 @@ impl Cause {
         }
     }
 
+    pub(super) fn not_found(field: impl Into<String>, value: &str) -> Self {
+        Self {
+            field: field.into(),
+            reason: "FieldValueNotFound",
+            message: format!("Not found: {value:?}"),
+        }
+    }
+
     pub(super) fn duplicate(field: impl Into<String>, value: &str) -> Self {
         Self {
             field: field.into(),

@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep};
 
-use super::pod_status::{self, Ended};
+use super::containers::Containers;
+use super::pod_status::{self, Ended, Spot};
 use super::state::World;
 use super::{PodFault, process, schedule};
 
@@ -17,18 +18,27 @@ const WATCH: Duration = Duration::from_millis(20);
 pub(super) const KUBELET: &str = "kubelet";
 const SCHEDULER: &str = "fargate-scheduler";
 
-/// Brings the pod up; returns how its program ended by itself.
-pub(super) async fn come_up(world: &Arc<World>, uid: &str) -> Ended {
+/// Brings the pod up; returns how its program ended by itself, or `None` when all containers of
+/// its own have, which is written down then.
+pub(super) async fn come_up(world: &Arc<World>, uid: &str) -> Option<Ended> {
     schedule_it(world, uid).await;
     let script = world.with_life(uid, |life| {
         life.started = Some(Instant::now());
         life.script.clone()
     });
-    world.change_pod(uid, |life, pod| pod_status::creating(pod, life.address));
+    world.change_pod(uid, |life, pod| {
+        pod_status::creating(pod, life.address);
+        if let Some(containers) = &life.containers {
+            containers.write(pod);
+        }
+    });
     sleep(world.options.delays.creating).await;
     for fault in script.unwrap_or_default() {
         match fault {
-            PodFault::CannotPull { message } => cannot_pull(world, uid, &message).await,
+            PodFault::CannotPull { message } => {
+                let (spot, image) = main(world, uid);
+                cannot_pull(world, uid, spot, &image, &message).await;
+            }
             PodFault::CannotPullQuietly { message } => {
                 cannot_pull_quietly(world, uid, &message).await;
             }
@@ -46,7 +56,13 @@ pub(super) async fn come_up(world: &Arc<World>, uid: &str) -> Ended {
             _ => {}
         }
     }
-    start_and_watch(world, uid).await
+    match world.with_life(uid, |life| life.containers.clone()).flatten() {
+        Some(containers) => {
+            run_containers(world, uid, containers).await;
+            None
+        }
+        None => Some(start_and_watch(world, uid).await),
+    }
 }
 
 /// Waits until Fargate has a node for the pod; for ever if it never has.
@@ -89,29 +105,31 @@ async fn schedule_it(world: &World, uid: &str) {
 }
 
 async fn stays_waiting(world: &World, uid: &str, reason: &str, message: &str) {
-    waits(world, uid, reason, message);
+    waits(world, uid, main(world, uid).0, reason, message);
     pending::<()>().await;
 }
 
-fn waits(world: &World, uid: &str, reason: &str, message: &str) {
+fn waits(world: &World, uid: &str, spot: Spot, reason: &str, message: &str) {
     world.change_pod(uid, |life, pod| {
         pod_status::address(pod, life.address);
-        pod_status::waiting(pod, life.main, reason, message);
+        pod_status::waiting(pod, spot, reason, message);
     });
 }
 
-fn image(world: &World, uid: &str) -> String {
-    let image = world.with_life(uid, |life| {
-        life.last["spec"]["containers"][life.main]["image"].as_str().unwrap_or_default().to_owned()
+/// The container that is the program, and its image.
+fn main(world: &World, uid: &str) -> (Spot, String) {
+    let known = world.with_life(uid, |life| {
+        let image = life.last["spec"]["containers"][life.main]["image"].as_str();
+        (Spot::main(life.main), image.unwrap_or_default().to_owned())
     });
-    image.unwrap_or_default()
+    known.unwrap_or((Spot::main(0), String::new()))
 }
 
 /// Waits to pull the image again; the event that says why comes after the state.
 async fn cannot_pull_quietly(world: &World, uid: &str, message: &str) {
-    let image = image(world, uid);
+    let (spot, image) = main(world, uid);
     let back_off = format!("Back-off pulling image \"{image}\"");
-    waits(world, uid, "ImagePullBackOff", &back_off);
+    waits(world, uid, spot, "ImagePullBackOff", &back_off);
     sleep(world.options.delays.pull_retry).await;
     let failed = format!("Failed to pull image \"{image}\": {message}");
     world.event(uid, KUBELET, "Warning", "Failed", &failed);
@@ -119,22 +137,51 @@ async fn cannot_pull_quietly(world: &World, uid: &str, message: &str) {
     pending::<()>().await;
 }
 
-/// Tries to pull the image, again and again.
-async fn cannot_pull(world: &World, uid: &str, message: &str) {
-    let image = image(world, uid);
+/// Tries to pull the image of a container, again and again.
+async fn cannot_pull(world: &World, uid: &str, spot: Spot, image: &str, message: &str) {
     let pause = world.options.delays.pull_retry;
     loop {
         let pulling = format!("Pulling image \"{image}\"");
         world.event(uid, KUBELET, "Normal", "Pulling", &pulling);
         let failed = format!("Failed to pull image \"{image}\": {message}");
         world.event(uid, KUBELET, "Warning", "Failed", &failed);
-        waits(world, uid, "ErrImagePull", message);
+        waits(world, uid, spot, "ErrImagePull", message);
         sleep(pause).await;
         let back_off = format!("Back-off pulling image \"{image}\"");
         world.event(uid, KUBELET, "Normal", "BackOff", &back_off);
         let said = format!("{back_off}: ErrImagePull: {message}");
-        waits(world, uid, "ImagePullBackOff", &said);
+        waits(world, uid, spot, "ImagePullBackOff", &said);
         sleep(pause).await;
+    }
+}
+
+/// Starts the containers as they come and writes down what becomes of them, until all are over.
+async fn run_containers(world: &Arc<World>, uid: &str, containers: Arc<Containers>) {
+    if let Some((spot, image)) = containers.unknown_image() {
+        let message = format!(
+            "failed to pull and unpack image \"{image}\": failed to resolve reference \
+             \"{image}\": {image}: not found"
+        );
+        cannot_pull(world, uid, spot, &image, &message).await;
+    }
+    let opening = Arc::clone(&containers);
+    let opened = spawn_blocking(move || opening.open()).await;
+    if let Err(failure) = opened.unwrap_or_else(|panic| Err(panic.to_string())) {
+        world.event(uid, KUBELET, "Warning", "FailedCreatePodSandBox", &failure);
+        pending::<()>().await;
+    }
+    world.change_pod(uid, |life, pod| pod_status::address(pod, life.address));
+    loop {
+        let stepping = Arc::clone(&containers);
+        if spawn_blocking(move || stepping.step()).await.is_err() {
+            return;
+        }
+        let mut over = false;
+        world.change_pod(uid, |_, pod| over = containers.write(pod));
+        if over {
+            return;
+        }
+        sleep(WATCH).await;
     }
 }
 

@@ -60,6 +60,8 @@ pub(super) struct Memory {
     /// So many commands more meet a kubelet that cannot be reached.
     pub(super) unreachable_kubelet: u32,
     pub(super) addresses: AddressPool,
+    /// Of pods that have a network of their own.
+    pub(super) routed: AddressPool,
     pub(super) calls: BTreeMap<String, u64>,
     pub(super) requests: Vec<(String, Value)>,
     pub(super) tasks: Vec<AbortHandle>,
@@ -74,7 +76,11 @@ impl World {
         token: String,
         directory: PathBuf,
     ) -> Self {
-        let mut memory = Memory { credentials: sts::first_credentials(), ..Memory::default() };
+        let mut memory = Memory {
+            credentials: sts::first_credentials(),
+            routed: AddressPool::routed(),
+            ..Memory::default()
+        };
         for namespace in &options.namespaces {
             let key = (Resource::Namespaces, String::new(), namespace.clone());
             let object = json!({
@@ -150,11 +156,14 @@ impl World {
         for task in memory.tasks.drain(..) {
             task.abort();
         }
-        let hosts: Vec<_> = memory.lives.values_mut().filter_map(|life| life.host.take()).collect();
+        let all: Vec<_> = memory.lives.values().filter_map(Life::processes).collect();
+        for life in memory.lives.values_mut() {
+            life.host = None;
+        }
         drop(memory);
         thread::scope(|scope| {
-            for host in &hosts {
-                scope.spawn(|| host.kill());
+            for processes in &all {
+                scope.spawn(|| processes.kill());
             }
         });
     }

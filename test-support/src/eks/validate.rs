@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::refusal::{Cause, Refusal};
 use super::size::quantity;
+use crate::json::list;
 
 /// Checks a pod of that name; `Err` lists every field that is wrong.
 pub(super) fn pod(name: &str, pod: &Value) -> Result<(), Refusal> {
@@ -15,6 +16,7 @@ pub(super) fn pod(name: &str, pod: &Value) -> Result<(), Refusal> {
     annotations(&pod["metadata"]["annotations"], &mut causes);
     let spec = &pod["spec"];
     containers(spec, &mut causes);
+    host_aliases(spec, &mut causes);
     if let Some(policy) = spec["restartPolicy"].as_str()
         && !["Always", "OnFailure", "Never"].contains(&policy)
     {
@@ -121,37 +123,73 @@ fn annotations(annotations: &Value, causes: &mut Vec<Cause>) {
 }
 
 fn containers(spec: &Value, causes: &mut Vec<Cause>) {
-    let containers = spec["containers"].as_array().map(Vec::as_slice).unwrap_or_default();
-    if containers.is_empty() {
+    if list(spec, "containers").is_empty() {
         causes.push(Cause::required("spec.containers", ""));
     }
     let mut names = BTreeSet::new();
-    for (index, container) in containers.iter().enumerate() {
-        let field = |name: &str| format!("spec.containers[{index}].{name}");
-        let name = container["name"].as_str().unwrap_or_default();
+    for kind in ["initContainers", "containers"] {
+        for (index, one) in list(spec, kind).iter().enumerate() {
+            let place = format!("spec.{kind}[{index}]");
+            container(spec, one, &place, &mut names, causes);
+        }
+    }
+}
+
+fn container<'a>(
+    spec: &Value,
+    container: &'a Value,
+    place: &str,
+    names: &mut BTreeSet<&'a str>,
+    causes: &mut Vec<Cause>,
+) {
+    let field = |name: &str| format!("{place}.{name}");
+    let name = container["name"].as_str().unwrap_or_default();
+    if name.is_empty() {
+        causes.push(Cause::required(field("name"), ""));
+    } else if !is_label(name) {
+        causes.push(Cause::invalid(field("name"), name, "must be a lowercase RFC 1123 label"));
+    } else if !names.insert(name) {
+        causes.push(Cause::duplicate(field("name"), name));
+    }
+    if container["image"].as_str().unwrap_or_default().is_empty() {
+        causes.push(Cause::required(field("image"), ""));
+    }
+    for (number, variable) in list(container, "env").iter().enumerate() {
+        let name = variable["name"].as_str().unwrap_or_default();
+        let field = field(&format!("env[{number}].name"));
         if name.is_empty() {
-            causes.push(Cause::required(field("name"), ""));
-        } else if !is_label(name) {
-            causes.push(Cause::invalid(field("name"), name, "must be a lowercase RFC 1123 label"));
-        } else if !names.insert(name) {
-            causes.push(Cause::duplicate(field("name"), name));
+            causes.push(Cause::required(field, ""));
+        } else if name.contains('=') || !name.chars().all(|char| (' '..='~').contains(&char)) {
+            let why = "a valid environment variable name must consist only of printable ASCII \
+                       characters other than '='";
+            causes.push(Cause::invalid(field, name, why));
         }
-        if container["image"].as_str().unwrap_or_default().is_empty() {
-            causes.push(Cause::required(field("image"), ""));
+    }
+    let mut places = BTreeSet::new();
+    for (number, mount) in list(container, "volumeMounts").iter().enumerate() {
+        let field = |name: &str| field(&format!("volumeMounts[{number}].{name}"));
+        let (name, path) = (&mount["name"], mount["mountPath"].as_str().unwrap_or_default());
+        if !list(spec, "volumes").iter().any(|volume| volume["name"] == *name) {
+            causes.push(Cause::not_found(field("name"), name.as_str().unwrap_or_default()));
         }
-        let variables = container["env"].as_array().map(Vec::as_slice).unwrap_or_default();
-        for (number, variable) in variables.iter().enumerate() {
-            let name = variable["name"].as_str().unwrap_or_default();
-            let field = field(&format!("env[{number}].name"));
-            if name.is_empty() {
-                causes.push(Cause::required(field, ""));
-            } else if name.contains('=') || !name.chars().all(|char| (' '..='~').contains(&char)) {
-                let why = "a valid environment variable name must consist only of printable \
-                           ASCII characters other than '='";
-                causes.push(Cause::invalid(field, name, why));
+        if path.is_empty() {
+            causes.push(Cause::required(field("mountPath"), ""));
+        } else if !places.insert(path) {
+            causes.push(Cause::invalid(field("mountPath"), path, "must be unique"));
+        }
+    }
+    resources(&container["resources"], &field("resources"), causes);
+}
+
+fn host_aliases(spec: &Value, causes: &mut Vec<Cause>) {
+    for (index, alias) in list(spec, "hostAliases").iter().enumerate() {
+        for (number, name) in list(alias, "hostnames").iter().enumerate() {
+            let name = name.as_str().unwrap_or_default();
+            if name.len() > 253 || !name.split('.').all(is_label) {
+                let field = format!("spec.hostAliases[{index}].hostnames[{number}]");
+                causes.push(Cause::invalid(field, name, "a lowercase RFC 1123 subdomain"));
             }
         }
-        resources(&container["resources"], &field("resources"), causes);
     }
 }
 
@@ -218,6 +256,22 @@ mod tests {
                 json!({"limits": {"cpu": "1"}, "requests": {"cpu": "1500m"}}),
                 "less than or equal to cpu limit",
             ),
+            ("/spec/initContainers", json!([{"name": "a", "image": "i"}]), "containers[0].name"),
+            (
+                "/spec/containers/0/volumeMounts",
+                json!([{"name": "unknown", "mountPath": "/a"}]),
+                "volumeMounts[0].name: Not found: \"unknown\"",
+            ),
+            (
+                "/spec/containers/0/volumeMounts",
+                json!([{"name": "v", "mountPath": "/a"}, {"name": "v", "mountPath": "/a"}]),
+                "volumeMounts[1].mountPath",
+            ),
+            (
+                "/spec/hostAliases",
+                json!([{"ip": "127.0.0.1", "hostnames": ["my_db"]}]),
+                "spec.hostAliases[0].hostnames[0]",
+            ),
             ("/spec/restartPolicy", json!("Sometimes"), "spec.restartPolicy"),
             ("/spec/activeDeadlineSeconds", json!(0), "spec.activeDeadlineSeconds"),
             ("/spec/terminationGracePeriodSeconds", json!(-1), "GracePeriodSeconds"),
@@ -226,7 +280,10 @@ mod tests {
             let mut object = json!({
                 "metadata": {"labels": {}, "annotations": {}},
                 "spec": {
-                    "containers": [{"name": "a", "image": "i", "env": [], "resources": {}}],
+                    "containers": [{"name": "a", "image": "i", "env": [], "resources": {},
+                                    "volumeMounts": []}],
+                    "initContainers": [], "volumes": [{"name": "v", "emptyDir": {}}],
+                    "hostAliases": [],
                     "restartPolicy": "Never", "activeDeadlineSeconds": 1,
                     "terminationGracePeriodSeconds": 0,
                 },

@@ -30,9 +30,11 @@ pub struct PodView {
     pub json: Value,
     /// Its address, whether or not the API shows it yet.
     pub address: Ipv4Addr,
-    /// The process that listens at the address, while there is one.
+    /// The process that listens at the address, while there is one; with
+    /// [`EksOptions::images`](super::EksOptions::images) the first of the container that is given
+    /// the key.
     pub pid: Option<u32>,
-    /// The host key that process shows, as one OpenSSH line without a comment.
+    /// The host key that the program of the options shows, as one OpenSSH line without a comment.
     pub host_key: Option<String>,
     /// Whether it is being deleted.
     pub deleting: bool,
@@ -55,7 +57,10 @@ impl PodView {
             env: life.environment().into_iter().collect(),
             json: pod.clone(),
             address: life.address,
-            pid: life.host.as_ref().and_then(|host| host.pid()),
+            pid: match &life.containers {
+                Some(containers) => containers.pid(life.main),
+                None => life.host.as_ref().and_then(|host| host.pid()),
+            },
             host_key: life.host.as_ref().and_then(|host| host.host_key()),
             deleting: metadata["deletionTimestamp"].is_string(),
             gone: life.gone,

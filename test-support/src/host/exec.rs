@@ -1,6 +1,6 @@
 //! Further commands in a task that runs already.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::process::Child;
@@ -17,6 +17,14 @@ pub(crate) struct ExecRequest {
     pub(crate) stdin: bool,
     pub(crate) stdout: bool,
     pub(crate) stderr: bool,
+}
+
+impl ExecRequest {
+    /// Gives a command the streams that are wanted.
+    pub(crate) fn set_streams(&self, command: &mut Command) {
+        let pipe = |wanted: bool| if wanted { Stdio::piped() } else { Stdio::null() };
+        command.stdin(pipe(self.stdin)).stdout(pipe(self.stdout)).stderr(pipe(self.stderr));
+    }
 }
 
 /// Why nothing was started.
@@ -47,13 +55,9 @@ impl Execs {
         spec: &HostSpec,
         request: &ExecRequest,
     ) -> Result<Child, ExecFailure> {
-        let pipe = |wanted: bool| if wanted { Stdio::piped() } else { Stdio::null() };
         let mut command = setup::exec(spec, &request.command, &request.environment)
             .map_err(ExecFailure::CannotStart)?;
-        command
-            .stdin(pipe(request.stdin))
-            .stdout(pipe(request.stdout))
-            .stderr(pipe(request.stderr));
+        request.set_streams(&mut command);
         // Held over the start, so that nothing starts unseen while the task is being ended.
         let mut state = self.state();
         if state.closed {

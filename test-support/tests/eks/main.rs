@@ -4,6 +4,7 @@
 
 mod api;
 mod client;
+mod containers;
 mod ends;
 mod exec;
 mod faults;

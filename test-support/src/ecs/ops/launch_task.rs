@@ -7,8 +7,9 @@ use tokio::sync::watch;
 
 use super::launch_checks::Plan;
 use crate::address;
+use crate::container::Group;
 use crate::ecs::api_error::ApiError;
-use crate::ecs::containers::{Group, plans};
+use crate::ecs::containers;
 use crate::ecs::request::{Request, list, text, texts};
 use crate::ecs::state::{Memory, World};
 use crate::ecs::task::{Interface, Listener, Script, State, Task, Times};
@@ -25,7 +26,7 @@ pub(super) fn make(
     let options = &world.options;
     let script = script(memory.faults.of_next_task());
     let overrides = overrides(&request.body);
-    let plans = plans(&plan.definition, &overrides, &options.images);
+    let plans = containers::plans(&plan.definition, &overrides, &options.images);
     let mut new_address = || {
         if !plans.is_empty() {
             return memory.routed_addresses.next();
@@ -76,7 +77,8 @@ pub(super) fn make(
     let directory = world.directory.join(&id);
     let addresses = [Some(interface.address), interface.public_address];
     let group = (!plans.is_empty()).then(|| {
-        Arc::new(Group::new(plans, directory.clone(), addresses.into_iter().flatten().collect()))
+        let shared = containers::shared(addresses.into_iter().flatten().collect());
+        Arc::new(Group::new(plans, directory.clone(), shared))
     });
     Ok(Task {
         arn: ids::arn(&options.region, "task", &format!("{}/{id}", options.cluster)),

@@ -9,6 +9,7 @@ use super::check_namespace;
 use super::write::check_finalizers;
 use crate::address;
 use crate::eks::call::Call;
+use crate::eks::containers::Plan;
 use crate::eks::process::{Life, Orders, main_container};
 use crate::eks::refusal::Refusal;
 use crate::eks::state::{Memory, World};
@@ -110,14 +111,23 @@ fn create_pod(world: &Arc<World>, key: Key, mut pod: Value) -> Result<Value, Ref
         return Err(Refusal::already_exists("pods", name));
     }
     let script = memory.pod_faults.of_next_pod();
-    let free = address_for(world, &mut memory, &script)
-        .map_err(|error| Refusal::new(500, "InternalError", format!("no address: {error}")))?;
+    let containers = Plan::of(&pod, &world.options.images);
+    let free = if containers.is_some() {
+        memory.routed.next()
+    } else {
+        address_for(world, &mut memory, &script)
+    };
+    let free =
+        free.map_err(|error| Refusal::new(500, "InternalError", format!("no address: {error}")))?;
     let main = main_container(&pod);
     let pod = memory.store.create(key.clone(), pod)?;
     let uid = pod["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+    let directory = world.directory.join(&uid);
+    let containers = containers.map(|plan| Arc::new(plan.at(directory.clone(), free, &pod)));
     let life = Life {
         number: memory.lives.len() as u64,
-        directory: world.directory.join(&uid),
+        directory,
+        containers,
         key,
         address: free,
         script,

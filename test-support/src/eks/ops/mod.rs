@@ -24,8 +24,8 @@ pub(super) fn perform(world: &Arc<World>, call: &Call) -> Result<(u16, Value), R
         Target::Clusters { .. } | Target::Profiles { .. } => {
             return cluster::answer(world, call).map(|value| (200, value));
         }
-        // Those are no calls with one answer.
-        Target::Stream { .. } => return Err(Refusal::no_such_path()),
+        // Those are no calls with an object for an answer.
+        Target::Stream { .. } | Target::Log { .. } => return Err(Refusal::no_such_path()),
         Target::Objects { resource, namespace, name } => (*resource, namespace, name),
     };
     if call.verb == "list" {

@@ -43,6 +43,8 @@ pub(super) struct Exec {
     pub(super) world: Arc<World>,
     pub(super) uid: String,
     pub(super) protocol: Protocol,
+    /// Among the containers of the pod.
+    pub(super) container: usize,
     pub(super) request: ExecRequest,
     /// Why the kubelet does not try.
     refusal: Option<String>,
@@ -82,7 +84,7 @@ pub(super) fn open(
     let accepted = handshake.accept(&[protocol.name()])?;
     let refusal = refusal.map(|(_, why)| why);
     let (world, uid) = (Arc::clone(world), target::uid(pod));
-    Ok((Exec { world, uid, protocol, request, refusal }, accepted))
+    Ok((Exec { world, uid, protocol, container, request, refusal }, accepted))
 }
 
 /// Why the kubelet refuses, and with which HTTP status.

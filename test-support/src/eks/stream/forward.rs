@@ -4,7 +4,9 @@
 //! `internal/cri/server/sandbox_portforward_linux.go`). kubectl speaks SPDY through a WebSocket
 //! instead since Kubernetes 1.31; this older way is still there.
 
+use std::io;
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -13,6 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::handshake::{Accepted, Handshake};
@@ -20,6 +23,7 @@ use super::output::PART;
 use super::target;
 use super::wire::{Incoming, Wire};
 use crate::eks::call::Call;
+use crate::eks::containers::Containers;
 use crate::eks::refusal::Refusal;
 use crate::eks::state::World;
 use crate::random;
@@ -33,6 +37,8 @@ const LINGER: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Forward {
     address: Ipv4Addr,
+    /// Where a pod has a network of its own.
+    containers: Option<Arc<Containers>>,
     ports: Vec<u16>,
     /// The runtime's name of the pod.
     sandbox: String,
@@ -55,15 +61,15 @@ pub(super) fn open(
     target::check_host(pod)?;
     handshake.check()?;
     let ports = ports(call)?;
-    let address = world.with_life(&target::uid(pod), |life| life.address);
+    let known = world.with_life(&target::uid(pod), |life| (life.address, life.containers.clone()));
     let running = pod["status"]["phase"] == "Running";
-    let Some(address) = address.filter(|_| running) else {
+    let Some((address, containers)) = known.filter(|_| running) else {
         let text = |name: &str| pod["metadata"][name].as_str().unwrap_or_default();
         let full_name = format!("{}_{}", text("name"), text("namespace"));
         return Err(Refusal::passed_on(500, format!("pod not found ({full_name:?})")));
     };
     let accepted = handshake.accept(&[PROTOCOL])?;
-    Ok((Forward { address, ports, sandbox: random::hex(64) }, accepted))
+    Ok((Forward { address, containers, ports, sandbox: random::hex(64) }, accepted))
 }
 
 fn ports(call: &Call) -> Result<Vec<u16>, Refusal> {
@@ -96,7 +102,7 @@ impl Forward {
             self.ports.iter().map(|_| Mutex::new(None)).collect();
         let mut links = Vec::new();
         for (index, &port) in self.ports.iter().enumerate() {
-            match TcpStream::connect((self.address, port)).await {
+            match self.connect(port).await {
                 Ok(stream) => {
                     let (reader, writer) = stream.into_split();
                     *writers[index].lock().await = Some(writer);
@@ -116,6 +122,16 @@ impl Forward {
                 std::future::pending::<()>().await;
             } => {}
         }
+    }
+
+    async fn connect(&self, port: u16) -> io::Result<TcpStream> {
+        let Some(containers) = self.containers.clone() else {
+            return TcpStream::connect((self.address, port)).await;
+        };
+        let dialled = spawn_blocking(move || containers.dial(port)).await;
+        let stream = dialled.map_err(io::Error::other)??;
+        stream.set_nonblocking(true)?;
+        TcpStream::from_std(stream)
     }
 
     /// From the pod to the client, until the pod has no more to say.

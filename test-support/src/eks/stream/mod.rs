@@ -11,7 +11,7 @@ mod input;
 mod output;
 mod session;
 mod status;
-mod target;
+pub(super) mod target;
 mod wire;
 
 use std::sync::Arc;

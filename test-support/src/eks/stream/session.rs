@@ -45,10 +45,10 @@ pub(super) async fn tell(world: &World, wire: &Wire, status: &Value) {
 
 /// The error is said in containerd's words.
 async fn start(exec: &Exec, id: &str) -> Result<Child, String> {
-    let host = exec.world.with_life(&exec.uid, |life| life.host.clone()).flatten();
-    let Some(host) = host else { return Err(explain(ExecFailure::NotRunning, id)) };
-    let request = exec.request.clone();
-    match spawn_blocking(move || host.exec(&request)).await {
+    let processes = exec.world.with_life(&exec.uid, |life| life.processes()).flatten();
+    let Some(processes) = processes else { return Err(explain(ExecFailure::NotRunning, id)) };
+    let (container, request) = (exec.container, exec.request.clone());
+    match spawn_blocking(move || processes.exec(container, &request)).await {
         Ok(started) => started.map_err(|failure| explain(failure, id)),
         Err(panicked) => Err(panicked.to_string()),
     }

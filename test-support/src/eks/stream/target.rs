@@ -6,14 +6,14 @@ use crate::eks::refusal::Refusal;
 use crate::eks::state::World;
 use crate::eks::store::Resource;
 
-pub(super) fn find(world: &World, namespace: &str, name: &str) -> Result<Value, Refusal> {
+pub(in crate::eks) fn find(world: &World, namespace: &str, name: &str) -> Result<Value, Refusal> {
     let key = (Resource::Pods, namespace.to_owned(), name.to_owned());
     let pod = world.memory().store.get(&key).cloned();
     pod.ok_or_else(|| Refusal::not_found("pods", name))
 }
 
 /// The index of the container, as `validateContainer` of the API server finds it.
-pub(super) fn container(pod: &Value, wanted: Option<&str>) -> Result<usize, Refusal> {
+pub(in crate::eks) fn container(pod: &Value, wanted: Option<&str>) -> Result<usize, Refusal> {
     let pod_name = pod["metadata"]["name"].as_str().unwrap_or_default();
     let containers = pod["spec"]["containers"].as_array().map(Vec::as_slice).unwrap_or_default();
     let names: Vec<&str> =
@@ -31,7 +31,7 @@ pub(super) fn container(pod: &Value, wanted: Option<&str>) -> Result<usize, Refu
 }
 
 /// Refuses a pod without a node.
-pub(super) fn check_host(pod: &Value) -> Result<(), Refusal> {
+pub(in crate::eks) fn check_host(pod: &Value) -> Result<(), Refusal> {
     if pod["spec"]["nodeName"].is_string() {
         return Ok(());
     }
@@ -44,6 +44,6 @@ pub(super) fn runs(pod: &Value, index: usize) -> bool {
     pod["status"]["containerStatuses"][index]["state"].get("running").is_some()
 }
 
-pub(super) fn uid(pod: &Value) -> String {
+pub(in crate::eks) fn uid(pod: &Value) -> String {
     pod["metadata"]["uid"].as_str().unwrap_or_default().to_owned()
 }

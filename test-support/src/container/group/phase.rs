@@ -13,14 +13,14 @@ pub(super) enum Phase {
 
 /// How far a container is, for those who look.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::ecs) struct Standing {
+pub(crate) struct Standing {
     /// `lastStatus`.
-    pub(in crate::ecs) status: &'static str,
+    pub(crate) status: &'static str,
     /// `healthStatus`.
-    pub(in crate::ecs) health: &'static str,
-    pub(in crate::ecs) pid: Option<u32>,
-    pub(in crate::ecs) code: Option<i32>,
-    pub(in crate::ecs) reason: Option<String>,
+    pub(crate) health: &'static str,
+    pub(crate) pid: Option<u32>,
+    pub(crate) code: Option<i32>,
+    pub(crate) reason: Option<String>,
 }
 
 impl Phase {

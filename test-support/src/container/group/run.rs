@@ -1,26 +1,39 @@
-//! The containers of one task, from the first start to the last end.
+//! What runs and what waits.
 
-use std::net::Ipv4Addr;
+use std::io;
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::process::Child;
 
 use super::dependencies::Outlook;
 use super::health::Health;
 use super::phase::{Phase, Standing};
 use super::plan::ContainerPlan;
 use crate::container::{Container, Sandbox};
-use crate::ecs::TaskEnd;
+use crate::host::{ExecFailure, ExecRequest};
 
-/// The containers of a task.
+/// The containers of a task or pod.
 #[derive(Debug)]
-pub(in crate::ecs) struct Group {
-    pub(in crate::ecs) plans: Vec<ContainerPlan>,
+pub(crate) struct Group {
+    pub(crate) plans: Vec<ContainerPlan>,
     pub(super) directory: PathBuf,
-    pub(super) addresses: Vec<Ipv4Addr>,
+    pub(super) shared: Shared,
     state: Mutex<State>,
     /// Nobody waits for a graceful end any more.
     pub(super) hurry: AtomicBool,
+}
+
+/// What they have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) addresses: Vec<Ipv4Addr>,
+    /// `/etc/hosts`.
+    pub(crate) hosts: String,
+    /// The mode of each volume's directory.
+    pub(crate) volume_mode: u32,
 }
 
 #[derive(Debug)]
@@ -35,13 +48,21 @@ pub(super) struct State {
 
 /// What a look at the containers found.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::ecs) enum Step {
+pub(crate) enum Step {
     /// Some wait for others.
     Starting,
     /// Each has been started.
     Up,
-    /// The task has to end.
-    Over(TaskEnd),
+    /// An essential one is over.
+    Over(GroupEnd),
+}
+
+/// How an essential container ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum GroupEnd {
+    /// It never began; why.
+    NotStarted(String),
+    Exited,
 }
 
 /// What the ECS agent says a container ended with that could not be started because of another
@@ -49,32 +70,27 @@ pub(in crate::ecs) enum Step {
 const UNMET: i32 = 143;
 
 impl Group {
-    pub(in crate::ecs) fn new(
-        plans: Vec<ContainerPlan>,
-        directory: PathBuf,
-        addresses: Vec<Ipv4Addr>,
-    ) -> Self {
+    pub(crate) fn new(plans: Vec<ContainerPlan>, directory: PathBuf, shared: Shared) -> Self {
         let phases = plans.iter().map(|_| Phase::Waiting).collect();
         let state = Mutex::new(State { sandbox: None, phases, closed: false });
-        Self { plans, directory, addresses, state, hurry: AtomicBool::new(false) }
+        Self { plans, directory, shared, state, hurry: AtomicBool::new(false) }
     }
 
-    /// Makes what the containers share. Fails as the task does.
-    pub(in crate::ecs) fn open(&self) -> Result<(), TaskEnd> {
-        if let Some(index) = self.plans.iter().position(|plan| plan.tree.is_none()) {
-            let reason = format!(
-                "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed \
-                 to resolve ref {image}: {image}: not found",
-                image = self.plans[index].image
-            );
-            self.state().phases[index] =
-                Phase::Stopped { code: None, reason: Some(reason.clone()) };
-            return Err(TaskEnd::new("TaskFailedToStart", &reason));
-        }
-        let sandbox =
-            self.prepare().and_then(|()| Sandbox::start(&self.addresses)).map_err(|error| {
-                TaskEnd::new("TaskFailedToStart", &format!("CannotStartContainerError: {error}"))
-            })?;
+    /// The first container whose image nobody has.
+    pub(crate) fn unknown_image(&self) -> Option<usize> {
+        self.plans.iter().position(|plan| plan.tree.is_none())
+    }
+
+    /// Never starts a container, for that reason.
+    pub(crate) fn give_up(&self, index: usize, reason: &str) {
+        let reason = Some(reason.to_owned());
+        self.state().phases[index] = Phase::Stopped { code: None, reason };
+    }
+
+    /// Makes what the containers share.
+    pub(crate) fn open(&self) -> io::Result<()> {
+        self.prepare()?;
+        let sandbox = Sandbox::start(&self.shared.addresses)?;
         let mut state = self.state();
         if !state.closed {
             state.sandbox = Some(sandbox);
@@ -83,7 +99,7 @@ impl Group {
     }
 
     /// Takes note of what has ended and starts what may start.
-    pub(in crate::ecs) fn step(&self) -> Step {
+    pub(crate) fn step(&self) -> Step {
         let mut state = self.state();
         state.look();
         for (plan, phase) in self.plans.iter().zip(&mut state.phases) {
@@ -144,21 +160,42 @@ impl Group {
         (all, None)
     }
 
-    /// Why the task has to end, if it has to: an essential container is over.
-    fn end(&self, state: &State) -> Option<TaskEnd> {
+    /// How the first essential container that is over ended.
+    fn end(&self, state: &State) -> Option<GroupEnd> {
         let ends = self.plans.iter().zip(&state.phases);
         let (_, phase) =
             ends.filter(|(plan, _)| plan.essential).find(|(_, phase)| phase.is_over())?;
         Some(match phase {
-            Phase::Stopped { reason: Some(reason), .. } => {
-                TaskEnd::new("TaskFailedToStart", reason)
-            }
-            _ => TaskEnd::new("EssentialContainerExited", "Essential container in task exited"),
+            Phase::Stopped { reason: Some(reason), .. } => GroupEnd::NotStarted(reason.clone()),
+            _ => GroupEnd::Exited,
         })
     }
 
+    /// Starts a command in a container, with the streams that `request` wants.
+    pub(crate) fn exec(&self, index: usize, request: &ExecRequest) -> Result<Child, ExecFailure> {
+        // Held over the start, so that nothing starts unseen while all is being ended.
+        let state = self.state();
+        let Phase::Running { container, started: true, .. } = &state.phases[index] else {
+            return Err(ExecFailure::NotRunning);
+        };
+        let program = request.command.first().map_or("", String::as_str);
+        container.find(program).map_err(ExecFailure::CannotStart)?;
+        let failed = |error: io::Error| ExecFailure::CannotStart(error.to_string());
+        let mut command = container.command(&request.command).map_err(failed)?;
+        request.set_streams(&mut command);
+        tokio::process::Command::from(command).spawn().map_err(failed)
+    }
+
+    /// Connects to a port of the containers' localhost.
+    pub(crate) fn dial(&self, port: u16) -> io::Result<TcpStream> {
+        match &self.state().sandbox {
+            Some(sandbox) => sandbox.dial(port),
+            None => Err(io::ErrorKind::ConnectionRefused.into()),
+        }
+    }
+
     /// How far each container is, in the order of the plans.
-    pub(in crate::ecs) fn standings(&self) -> Vec<Standing> {
+    pub(crate) fn standings(&self) -> Vec<Standing> {
         self.state().phases.iter().map(Phase::standing).collect()
     }
 

@@ -1,46 +1,20 @@
-//! What a task definition, the overrides and the images say of each container.
+//! A task definition's containers: what it, the overrides and the images say of each.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use super::dependencies::Dependency;
-use super::health::HealthCheck;
-use crate::container::ImageRoot;
-use crate::ecs::request::{list, text, texts};
-
-/// One container.
-#[derive(Debug, Clone)]
-pub(in crate::ecs) struct ContainerPlan {
-    pub(in crate::ecs) name: String,
-    pub(in crate::ecs) image: String,
-    /// `None` if there is no such image.
-    pub(super) tree: Option<ImageRoot>,
-    pub(super) essential: bool,
-    pub(super) dependencies: Vec<Dependency>,
-    pub(super) health_check: Option<HealthCheck>,
-    pub(super) stop_timeout: Option<Duration>,
-    /// The entry point and the command.
-    pub(super) words: Vec<String>,
-    pub(super) environment: Vec<(String, String)>,
-    pub(super) user: String,
-    pub(super) working_directory: String,
-    pub(super) read_only_root: bool,
-    pub(super) mounts: Vec<VolumeMount>,
-}
-
-/// A volume of the task in a container.
-#[derive(Debug, Clone)]
-pub(super) struct VolumeMount {
-    pub(super) volume: String,
-    pub(super) path: String,
-    pub(super) read_only: bool,
-}
+use super::TaskEnd;
+use crate::container::{
+    ContainerPlan, Dependency, Group, GroupEnd, HealthCheck, ImageRoot, Shared, VolumeMount,
+};
+use crate::json::{list, text, texts};
 
 /// The containers of a definition; empty if it names none of the images, so that the task runs
 /// the program of the options.
-pub(in crate::ecs) fn plans(
+pub(super) fn plans(
     definition: &Value,
     overrides: &Value,
     images: &BTreeMap<String, ImageRoot>,
@@ -116,6 +90,42 @@ fn variables(of: &Value) -> Vec<(String, String)> {
         Some((text(one, "name")?.to_owned(), value.to_owned()))
     };
     list(of, "environment").iter().filter_map(variable).collect()
+}
+
+/// What the containers of a task with these addresses share.
+pub(super) fn shared(addresses: Vec<Ipv4Addr>) -> Shared {
+    let names = addresses.iter().map(|address| {
+        format!("{address} ip-{}.compute.internal\n", address.to_string().replace('.', "-"))
+    });
+    let hosts = "127.0.0.1 localhost\n".to_owned() + &names.collect::<String>();
+    Shared { addresses, hosts, volume_mode: 0o755 }
+}
+
+/// Makes what the containers share. Fails as the task does.
+pub(super) fn open(group: &Group) -> Result<(), TaskEnd> {
+    if let Some(index) = group.unknown_image() {
+        let reason = format!(
+            "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to \
+             resolve ref {image}: {image}: not found",
+            image = group.plans[index].image
+        );
+        group.give_up(index, &reason);
+        return Err(TaskEnd::new("TaskFailedToStart", &reason));
+    }
+    group.open().map_err(|error| {
+        TaskEnd::new("TaskFailedToStart", &format!("CannotStartContainerError: {error}"))
+    })
+}
+
+impl From<GroupEnd> for TaskEnd {
+    fn from(end: GroupEnd) -> Self {
+        match end {
+            GroupEnd::NotStarted(reason) => Self::new("TaskFailedToStart", &reason),
+            GroupEnd::Exited => {
+                Self::new("EssentialContainerExited", "Essential container in task exited")
+            }
+        }
+    }
 }
 
 #[cfg(test)]

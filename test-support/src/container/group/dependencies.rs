@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 use super::phase::Phase;
-use crate::ecs::request::text;
+use crate::json::text;
 
 /// What a container waits for.
 #[derive(Debug, Clone)]
-pub(super) struct Dependency {
+pub(crate) struct Dependency {
     pub(super) container: String,
     condition: String,
 }
@@ -22,9 +22,14 @@ pub(super) enum Outlook {
 }
 
 impl Dependency {
-    pub(super) fn read(value: &Value) -> Self {
+    pub(crate) fn read(value: &Value) -> Self {
         let field = |name: &str| text(value, name).unwrap_or_default().to_owned();
         Self { container: field("containerName"), condition: field("condition") }
+    }
+
+    /// The other one has to have ended with 0.
+    pub(crate) fn success_of(container: &str) -> Self {
+        Self { container: container.to_owned(), condition: "SUCCESS".to_owned() }
     }
 
     /// With the other container in this phase.

@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::group::Group;
 use super::phase::Phase;
+use super::run::Group;
 use crate::host::pause;
 
 impl Group {
     /// Ends every container, those that others depend on last: TERM to its first process, KILL
     /// after its stop timeout, which is `grace` where it names none.
-    pub(in crate::ecs) fn terminate(&self, grace: Duration) {
+    pub(crate) fn terminate(&self, grace: Duration) {
         let mut deadlines: Vec<Option<Instant>> = vec![None; self.plans.len()];
         while !self.hurry.load(Ordering::SeqCst) {
             let mut state = self.state();
@@ -51,7 +51,7 @@ impl Group {
     }
 
     /// Ends everything at once. Nothing starts any more.
-    pub(in crate::ecs) fn kill(&self) {
+    pub(crate) fn kill(&self) {
         self.hurry.store(true, Ordering::SeqCst);
         let mut state = self.state();
         state.closed = true;

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::container::Container;
-use crate::ecs::request::texts;
+use crate::json::texts;
 
 /// `healthCheck` of a container definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct HealthCheck {
+pub(crate) struct HealthCheck {
     words: Vec<String>,
     interval: Duration,
     timeout: Duration,
@@ -32,7 +32,7 @@ const HEALTHY: &str = "HEALTHY";
 
 impl HealthCheck {
     /// `None` if there is none. The defaults are those of the API reference (`HealthCheck`).
-    pub(super) fn read(container: &Value) -> Option<Self> {
+    pub(crate) fn read(container: &Value) -> Option<Self> {
         let check = &container["healthCheck"];
         let command = texts(check, "command");
         let words = match command.split_first() {

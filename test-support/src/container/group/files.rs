@@ -1,11 +1,12 @@
-//! What the containers of a task have on this machine's disk.
+//! What the containers have on this machine's disk.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-use super::group::Group;
 use super::plan::ContainerPlan;
+use super::run::Group;
 use crate::container::{ContainerSpec, Mount};
 use crate::host::log_file;
 
@@ -13,13 +14,11 @@ impl Group {
     /// Makes what is there before any container is.
     pub(super) fn prepare(&self) -> io::Result<()> {
         fs::create_dir_all(&self.directory)?;
-        let names = self.addresses.iter().map(|address| {
-            format!("{address} ip-{}.compute.internal\n", address.to_string().replace('.', "-"))
-        });
-        let hosts = "127.0.0.1 localhost\n".to_owned() + &names.collect::<String>();
-        fs::write(self.directory.join("hosts"), hosts)?;
+        fs::write(self.directory.join("hosts"), &self.shared.hosts)?;
         for mount in self.plans.iter().flat_map(|plan| &plan.mounts) {
-            fs::create_dir_all(self.volume(&mount.volume))?;
+            let volume = self.volume(&mount.volume);
+            fs::create_dir_all(&volume)?;
+            fs::set_permissions(&volume, Permissions::from_mode(self.shared.volume_mode))?;
         }
         Ok(())
     }
@@ -59,7 +58,7 @@ impl Group {
     }
 
     /// What a container has written, or all of them one after the other.
-    pub(in crate::ecs) fn log(&self, container: Option<&str>) -> String {
+    pub(crate) fn log(&self, container: Option<&str>) -> String {
         let mine = |plan: &&ContainerPlan| container.is_none_or(|name| plan.name == name);
         let read = |plan: &ContainerPlan| fs::read(log_file(&self.directory_of(plan)));
         let logs = self.plans.iter().filter(mine).filter_map(|plan| read(plan).ok());
