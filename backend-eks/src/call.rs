@@ -37,6 +37,10 @@ pub(crate) const EXEC: Call =
 pub(crate) const FORWARD: Call =
     Call { op: "forward port of pod", verb: "get", resource: "pods/portforward", starts: false };
 
+/// The end of what a container has written.
+pub(crate) const LOG: Call =
+    Call { op: "read a container's log", verb: "get", resource: "pods/log", starts: false };
+
 impl Call {
     /// The same call, made for `op`.
     pub(crate) fn made_for(self, op: &'static str) -> Self {

@@ -69,8 +69,7 @@ impl Cluster {
         request: Builder,
         body: Vec<u8>,
     ) -> Result<T, Failure> {
-        let answer = timeout(self.pace.api_timeout, self.ask(call, request, body)).await;
-        let body = answer.unwrap_or_else(|_| Err(lost(call, &self.namespace, None)))?;
+        let body = self.bytes(call, request, body).await?;
         serde_json::from_slice(&body).map_err(|error| Failure {
             error: Error::new(
                 ErrorKind::Unexpected,
@@ -82,6 +81,17 @@ impl Cluster {
             doubt: call.starts,
             reason: String::new(),
         })
+    }
+
+    /// As [`once`](Self::once), for an answer that is no object.
+    pub(crate) async fn bytes(
+        &self,
+        call: Call,
+        request: Builder,
+        body: Vec<u8>,
+    ) -> Result<Vec<u8>, Failure> {
+        let answer = timeout(self.pace.api_timeout, self.ask(call, request, body)).await;
+        answer.unwrap_or_else(|_| Err(lost(call, &self.namespace, None)))
     }
 
     /// As [`once`](Self::once), for what may be asked several times: short trouble of the

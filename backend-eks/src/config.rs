@@ -63,7 +63,7 @@ pub struct EksConfig {
     pub connect: Connect,
     /// Login name.
     pub ssh_user: String,
-    /// TCP port of the SSH server.
+    /// TCP port of the SSH server; with an [`agent`](Self::agent) its port is used instead.
     pub ssh_port: u16,
     /// How long the pod's processes have between TERM and KILL when somebody else than this
     /// program deletes it.
@@ -106,6 +106,11 @@ impl EksConfig {
             launch_timeout: Duration::from_secs(600),
             pace: EksPace::default(),
         }
+    }
+
+    /// The port that pods accept SSH on.
+    pub(crate) fn port(&self) -> u16 {
+        self.agent.as_ref().map_or(self.ssh_port, |agent| agent.port)
     }
 }
 

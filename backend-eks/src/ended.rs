@@ -4,7 +4,7 @@ use fargate_core::{AgentSetup, StopCause, Stopped};
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod, PodStatus};
 
 use crate::pod::CONTAINER;
-use crate::status::{every_container, has_ended};
+use crate::status::{every_container, has_agent, has_ended, own_state};
 
 /// The end of `pod`.
 pub(crate) fn stopped(pod: &Pod) -> Stopped {
@@ -29,7 +29,7 @@ pub(crate) fn stopped(pod: &Pod) -> Stopped {
     for (one, state) in terminated(&status) {
         stop = stop.fact("container", line(one, state));
     }
-    match hint(&status, cause) {
+    match hint(&status, cause, ended.map(|(one, _)| one.name.as_str())) {
         Some(hint) => stop.hint(hint),
         None => stop,
     }
@@ -119,9 +119,10 @@ fn terminated(
 
 /// The container whose end explains the pod's: the job's own, else one that failed.
 fn ended_container(status: &PodStatus) -> Option<(&ContainerStatus, &ContainerStateTerminated)> {
-    terminated(status)
-        .find(|(one, _)| one.name == CONTAINER)
-        .or_else(|| terminated(status).find(|(_, state)| state.exit_code != 0))
+    let own = terminated(status).find(|(one, _)| one.name == CONTAINER);
+    // What has failed beside a job that runs has not ended the pod.
+    let runs = own_state(status).is_some_and(|state| state.running.is_some());
+    own.or_else(|| terminated(status).find(|(_, state)| state.exit_code != 0 && !runs))
 }
 
 fn sentence(
@@ -162,7 +163,8 @@ fn line(container: &ContainerStatus, state: &ContainerStateTerminated) -> String
     text
 }
 
-fn hint(status: &PodStatus, cause: StopCause) -> Option<&'static str> {
+/// What to do, where `ended` is the container whose end explains the pod's.
+fn hint(status: &PodStatus, cause: StopCause, ended: Option<&str>) -> Option<&'static str> {
     Some(match cause {
         StopCause::OutOfMemory => "raise Memory",
         StopCause::Interrupted => {
@@ -177,7 +179,10 @@ fn hint(status: &PodStatus, cause: StopCause) -> Option<&'static str> {
             "the pod lived as long as its activeDeadlineSeconds allow: raise the job's timeout, or \
              DeadlineSeconds where that is shorter"
         }
-        StopCause::Exited if every_container(status).any(|one| one.name == AgentSetup::BRINGER) => {
+        StopCause::Exited | StopCause::FailedToStart if ended == Some(AgentSetup::BRINGER) => {
+            "let AgentImage name the image of this program's agent, for x86-64"
+        }
+        StopCause::Exited if has_agent(status) => {
             AgentSetup::exit_hint(ended_container(status).map(|(_, state)| state.exit_code))
         }
         StopCause::Exited => {

@@ -35,7 +35,7 @@ impl EksTask {
             name: pod.metadata.name.clone()?,
             uid: pod.metadata.uid.clone()?,
             ssh_user: config.ssh_user.clone(),
-            ssh_port: config.ssh_port,
+            ssh_port: config.port(),
             connect: config.connect,
         })
     }

@@ -1,12 +1,18 @@
-//! The image of the jobs' container, and what runs in it.
+//! The image of a container, and what runs in it.
 
-use fargate_core::{PullPolicy, TaskImage};
+use fargate_core::{Error, ErrorKind, PullPolicy, Result, TaskImage};
 use serde_json::{Value, json};
 
-/// Sets the image that a task brings over the container's own, with what belongs to it.
+use crate::call::CREATE;
+
+/// Sets an image over the container's own, with what belongs to it.
 ///
 /// Assigned and not laid over: a list of the template's must not stay where the task's is empty.
-pub(crate) fn put(image: &TaskImage, container: &mut Value) {
+///
+/// # Errors
+/// `Unsupported` for a platform that Fargate has not for pods, and for a user by name.
+pub(crate) fn put(image: &TaskImage, container: &mut Value) -> Result<()> {
+    check_platform(image)?;
     container["image"] = image.name.as_str().into();
     if let Some(policy) = image.pull_policy {
         container["imagePullPolicy"] = pull_policy(policy).into();
@@ -17,6 +23,52 @@ pub(crate) fn put(image: &TaskImage, container: &mut Value) {
         container["command"] = words.iter().map(|word| literal(word)).collect();
         container["args"] = json!([]);
     }
+    if let Some(user) = &image.user {
+        let (user, group) = numbers(user).ok_or_else(|| named_user(image, user))?;
+        container["securityContext"]["runAsUser"] = user.into();
+        if let Some(group) = group {
+            container["securityContext"]["runAsGroup"] = group.into();
+        }
+    }
+    Ok(())
+}
+
+/// Lets a container run these words, behind the entry point that `image` brings.
+pub(crate) fn run(image: Option<&TaskImage>, words: &[&str], container: &mut Value) {
+    if image.is_some_and(|image| !entry_point(image).is_empty()) {
+        container["args"] = json!(words);
+    } else {
+        container["command"] = json!(words);
+        container["args"] = json!([]);
+    }
+}
+
+/// "Fargate pods are x86-64": there is no other machine for them.
+fn check_platform(image: &TaskImage) -> Result<()> {
+    match image.platform.as_deref() {
+        None | Some("linux/amd64") => Ok(()),
+        Some(other) => {
+            let what = format!("Fargate has no machine of the platform {other} for pods");
+            Err(Error::new(ErrorKind::Unsupported, CREATE.op, what)
+                .with("image", &image.name)
+                .hint("take the image for linux/amd64, or run the job on ECS"))
+        }
+    }
+}
+
+/// The numbers in `user` or `user:group`.
+fn numbers(user: &str) -> Option<(u32, Option<u32>)> {
+    match user.split_once(':') {
+        Some((user, group)) => Some((user.parse().ok()?, Some(group.parse().ok()?))),
+        None => Some((user.parse().ok()?, None)),
+    }
+}
+
+fn named_user(image: &TaskImage, user: &str) -> Error {
+    let what = format!("the user {user:?} is no number, and Kubernetes takes no names");
+    Error::new(ErrorKind::Unsupported, CREATE.op, what)
+        .with("image", &image.name)
+        .hint("say the number that the user has in the image, such as \"1000\" or \"1000:1000\"")
 }
 
 /// Lets a container do nothing until it is asked to end, behind the entry point that its task
@@ -51,7 +103,7 @@ fn pull_policy(policy: PullPolicy) -> &'static str {
 
 /// A word that Kubernetes leaves as it is: it expands `$(NAME)` in commands, and `$$` stands for
 /// `$` ("Define a Command and Arguments for a Container" in its documentation).
-fn literal(word: &str) -> String {
+pub(crate) fn literal(word: &str) -> String {
     let mut text = String::with_capacity(word.len());
     let mut rest = word.chars().peekable();
     while let Some(next) = rest.next() {
@@ -68,7 +120,7 @@ mod tests {
     use super::*;
 
     fn put_over(mut container: Value, image: &TaskImage) -> Value {
-        put(image, &mut container);
+        put(image, &mut container).unwrap();
         container
     }
 
@@ -96,7 +148,7 @@ mod tests {
     fn a_container_waits_behind_the_tasks_entry_point_or_instead_of_the_images() {
         let waiting = |image: Option<&TaskImage>, mut container: Value| {
             if let Some(image) = image {
-                put(image, &mut container);
+                put(image, &mut container).unwrap();
             }
             wait_for_scripts(image, &mut container);
             (container["command"][0].clone(), container["args"][0].clone())

@@ -11,8 +11,8 @@ use fargate_core::{
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::Value;
 
-use crate::call::{CREATE, GET};
-use crate::cluster::Cluster;
+use crate::call::{CREATE, GET, LOG};
+use crate::cluster::{Cluster, get, with_query};
 use crate::config::EksConfig;
 use crate::handle::{self, BACKEND, EksTask};
 use crate::launch::Launch;
@@ -181,8 +181,15 @@ impl TaskLauncher for EksLauncher {
         Ok(pods.iter().filter_map(|pod| self.handle(pod)).collect())
     }
 
-    async fn log(&self, task: &TaskHandle, _: &str, _: usize) -> Result<Vec<String>> {
-        self.task(task)?;
-        Err(Error::new(ErrorKind::Unsupported, "read a container's log", "not on EKS"))
+    async fn log(&self, task: &TaskHandle, container: &str, lines: usize) -> Result<Vec<String>> {
+        let (task, cluster) = self.task(task)?;
+        let lines = lines.to_string();
+        let path = format!("{}/log", cluster.path("pods", Some(&task.name)));
+        let path = with_query(&path, &[("container", container), ("tailLines", &lines)]);
+        let (request, body) = get(&path);
+        let log = cluster.bytes(LOG, request, body).await.map_err(|failure| {
+            failure.error.with("pod", &task.name).with("container", container)
+        })?;
+        Ok(String::from_utf8_lossy(&log).lines().map(ToOwned::to_owned).collect())
     }
 }

@@ -102,6 +102,11 @@ pub(crate) fn is_dns_label(text: &str) -> bool {
         && !text.ends_with('-')
 }
 
+/// Whether `text` can be a host name: labels with dots in between.
+pub(crate) fn is_dns_name(text: &str) -> bool {
+    text.len() <= 253 && text.split('.').all(is_dns_label)
+}
+
 /// Whether `text` can be a label's value.
 pub(crate) fn is_label_value(text: &str) -> bool {
     text.is_empty() || is_name_part(text)
@@ -111,9 +116,7 @@ pub(crate) fn is_label_value(text: &str) -> bool {
 pub(crate) fn is_label_name(text: &str) -> bool {
     match text.split_once('/') {
         None => is_name_part(text),
-        Some((prefix, name)) => {
-            prefix.len() <= 253 && prefix.split('.').all(is_dns_label) && is_name_part(name)
-        }
+        Some((prefix, name)) => is_dns_name(prefix) && is_name_part(name),
     }
 }
 

@@ -1,5 +1,10 @@
 //! The pod of a task.
 
+mod agent;
+mod containers;
+mod needs;
+mod services;
+
 use std::time::Duration;
 
 use fargate_core::{Error, ErrorKind, Result, TaskSpec};
@@ -19,11 +24,15 @@ pub(crate) const PUBLIC_KEY: &str = "SSH_PUBLIC_KEY";
 /// The pod of `spec`: the template, under the configuration, under what is the task's own.
 ///
 /// As JSON and not as a typed pod, so that a field that only a newer cluster knows, or a typing
-/// error in the template, arrives where it can be judged. It holds no secret.
+/// error in the template, arrives where it can be judged. It holds the secrets of the services' variables, and the task's
+/// [`TaskSpec::host_secret`].
 ///
 /// # Errors
-/// `InvalidConfig` when neither the task nor the configuration nor the template has an image.
+/// `InvalidConfig` when neither the task nor the configuration nor the template has an image, or
+/// the template leaves no place for what belongs to the task; `Unsupported` for what Fargate has
+/// not for pods.
 pub(crate) fn build(config: &EksConfig, template: &Value, spec: &TaskSpec) -> Result<Value> {
+    let config = &needs::over(config, &spec.needs.resources)?;
     let mut pod = shape(config, template);
     let marks = names::marks(spec, &config.labels, &config.annotations);
     let mut container = json!({ "name": CONTAINER });
@@ -47,7 +56,7 @@ pub(crate) fn build(config: &EksConfig, template: &Value, spec: &TaskSpec) -> Re
     }
     for container in jobs_containers(&mut pod) {
         if let Some(image) = &spec.needs.image {
-            image::put(image, container);
+            image::put(image, container)?;
         }
         if config.connect == Connect::Exec {
             image::wait_for_scripts(spec.needs.image.as_ref(), container);
@@ -61,6 +70,12 @@ pub(crate) fn build(config: &EksConfig, template: &Value, spec: &TaskSpec) -> Re
             .hint("set an image for tasks that bring none"));
         }
     }
+    if let Some(agent) = &config.agent {
+        agent::bring(&mut pod, config, agent, spec)?;
+    }
+    services::add_all(&mut pod, &spec.needs.services)?;
+    needs::add_pull_secrets(&mut pod, config, &spec.needs);
+    needs::check_size(&pod, &spec.needs.resources)?;
     Ok(pod)
 }
 

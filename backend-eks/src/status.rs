@@ -1,6 +1,6 @@
 //! What a pod's object says, in the terms of the contracts.
 
-use fargate_core::{Error, ErrorKind, Stopped, TaskStatus};
+use fargate_core::{AgentSetup, Error, ErrorKind, Stopped, TaskStatus};
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Pod, PodStatus};
 
 use crate::call::GET;
@@ -56,11 +56,14 @@ pub(crate) fn observe_with(pod: &Pod, told: Told<'_>) -> Seen {
     }
     let status = pod.status.clone().unwrap_or_default();
     let address = status.pod_ip.clone().filter(|ip| !ip.is_empty());
-    if own_state(&status).is_some_and(|state| state.running.is_some()) {
+    let runs = own_state(&status).is_some_and(|state| state.running.is_some());
+    // What the template has beside the jobs' container is not the task's.
+    if runs && !has_agent(&status) {
         return Seen::Running(address);
     }
     match pending::hopeless(pod, told) {
         Some(stopped) => Seen::Stopped(stopped),
+        None if runs => Seen::Running(address),
         None => Seen::Starting(pending::detail(pod), address),
     }
 }
@@ -83,6 +86,12 @@ pub(crate) fn has_ended(pod: &Pod) -> bool {
 /// The state of the jobs' container.
 pub(crate) fn own_state(status: &PodStatus) -> Option<&ContainerState> {
     containers(status).find(|one| one.name == CONTAINER)?.state.as_ref()
+}
+
+/// Whether the pod is one with the agent: then its other containers are the task's, too.
+pub(crate) fn has_agent(status: &PodStatus) -> bool {
+    let mut inits = status.init_container_statuses.iter().flatten();
+    inits.any(|one| one.name == AgentSetup::BRINGER)
 }
 
 /// What is known of the containers.

@@ -43,6 +43,9 @@ impl EksConfig {
         if self.deadline.is_some_and(|deadline| deadline.is_zero()) {
             return Err(wrong("DeadlineSeconds is 0", "set a time that jobs can end in"));
         }
+        if let Some(agent) = &self.agent {
+            agent.check()?;
+        }
         self.check_labels()?;
         self.check_sizes()?;
         for toleration in &self.tolerations {

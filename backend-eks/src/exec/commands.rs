@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use fargate_core::transport::{Commands, Event, Patience, Session, StatusBy};
-use fargate_core::{Error, ErrorKind, ExitStatus, Result};
+use fargate_core::{AgentSetup, Error, ErrorKind, ExitStatus, Result};
 use tokio::time::timeout;
 
 use super::session::{PodInput, PodSession};
@@ -16,13 +16,28 @@ use crate::reach::PodAt;
 /// `k8s.io/apimachinery/pkg/util/remotecommand`.
 const PROTOCOL: &str = "v5.channel.k8s.io";
 
+/// What the agent does for its commands in the helper container, where no agent runs: whatever they
+/// make is everybody's, and the program of GitLab's helper image is found under its usual name.
+const HELPED: [&str; 4] =
+    ["sh", "-c", "umask 000; PATH=$PATH:/fargate/bin; export PATH; exec \"$@\"", "sh"];
+
 pub(super) struct PodCommands {
     pod: PodAt,
+    container: String,
 }
 
 impl PodCommands {
-    pub(super) fn new(pod: PodAt) -> Self {
-        Self { pod }
+    /// Commands in the container of that name; `None` is the one that runs the jobs.
+    pub(super) fn new(pod: PodAt, container: Option<&str>) -> Self {
+        Self { pod, container: container.unwrap_or(CONTAINER).to_owned() }
+    }
+
+    fn query(&self, command: &[String], input: bool) -> String {
+        if self.container == AgentSetup::HELPER {
+            let words = HELPED.map(ToOwned::to_owned).into_iter().chain(command.iter().cloned());
+            return query(&self.container, &words.collect::<Vec<_>>(), input);
+        }
+        query(&self.container, command, input)
     }
 
     /// One attempt; returns the uid of the pod as well.
@@ -32,7 +47,7 @@ impl PodCommands {
         command: &[String],
     ) -> Result<(String, ExitStatus)> {
         let (pod, socket) =
-            self.pod.open(EXEC.made_for(op), &query(command, false), PROTOCOL).await?;
+            self.pod.open(EXEC.made_for(op), &self.query(command, false), PROTOCOL).await?;
         let (mut session, _) = PodSession::new(socket, self.pod.clone(), op);
         let limit = self.pod.cluster.pace.api_timeout;
         let ended = timeout(limit, wait_for_status(&mut session)).await.unwrap_or_else(|_| {
@@ -63,13 +78,13 @@ impl Commands for PodCommands {
     const STATUS: StatusBy = StatusBy::Output;
 
     async fn start(&self, command: &[String]) -> Result<(PodSession, PodInput)> {
-        let query = query(command, true);
+        let query = self.query(command, true);
         let (_, socket) = self.pod.open_patiently(EXEC, &query, PROTOCOL).await?;
         Ok(PodSession::new(socket, self.pod.clone(), RUN_SCRIPT))
     }
 
     async fn run(&self, op: &'static str, command: &[String]) -> Result<Option<ExitStatus>> {
-        let query = query(command, false);
+        let query = self.query(command, false);
         let (_, socket) = self.pod.open_patiently(EXEC.made_for(op), &query, PROTOCOL).await?;
         let (mut session, _) = PodSession::new(socket, self.pod.clone(), op);
         wait_for_status(&mut session).await
@@ -102,9 +117,9 @@ async fn wait_for_status(session: &mut PodSession) -> Result<Option<ExitStatus>>
     Ok(None)
 }
 
-fn query(command: &[String], input: bool) -> String {
+fn query(container: &str, command: &[String], input: bool) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
-    query.append_pair("container", CONTAINER);
+    query.append_pair("container", container);
     for word in command {
         query.append_pair("command", word);
     }
@@ -121,7 +136,7 @@ mod tests {
     fn every_word_of_a_command_is_escaped_apart() {
         let words = ["sh", "-c", "echo \"a b\" & true"].map(ToOwned::to_owned);
         assert_eq!(
-            query(&words, true),
+            query(CONTAINER, &words, true),
             "container=ci-coordinator&command=sh&command=-c&command=echo+%22a+b%22+%26+true\
              &stdin=true&stdout=true&stderr=true"
         );

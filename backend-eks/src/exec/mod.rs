@@ -28,7 +28,8 @@ const TOOLS: &str = "for t in cat wc rm sleep; do command -v $t >/dev/null || ex
 ///
 /// The cluster is looked up on the first use. Each script takes one WebSocket (subprotocol
 /// `v5.channel.k8s.io`, in Kubernetes since 1.30) and one question for the pod: a script is sent
-/// only to a pod with the uid that is known, and to the container `ci-coordinator`. A script that a
+/// only to a pod with the uid that is known, and to the container the endpoint
+/// names, else to `ci-coordinator`. A script that a
 /// signal ends is told by the code a shell gives it (128 and the signal's number): the API knows no
 /// signals.
 #[derive(Debug, Clone)]
@@ -60,11 +61,12 @@ impl PodExec {
     }
 
     async fn commands(&self, at: &Endpoint) -> Result<PodCommands> {
-        let Endpoint::Exec { task, instance, .. } = at else {
+        let Endpoint::Exec { task, instance, container } = at else {
             let what = format!("{at} is no pod to run commands in");
             return Err(Error::new(ErrorKind::Unsupported, "reach pod", what));
         };
-        Ok(PodCommands::new(self.reach.pod(task, instance.as_deref()).await?))
+        let pod = self.reach.pod(task, instance.as_deref()).await?;
+        Ok(PodCommands::new(pod, container.as_deref()))
     }
 }
 
