@@ -3,7 +3,7 @@
 use fargate_core::{AgentSetup, Result, TaskSpec, host_proof};
 use serde_json::{Value, json};
 
-use super::containers::{add, mount, refused, run, variables};
+use super::containers::{add, mount, refused, variables};
 use super::services::other_names;
 use super::{PUBLIC_KEY, jobs_containers};
 use crate::config::{Connect, EksConfig};

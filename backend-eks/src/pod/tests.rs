@@ -1,3 +1,5 @@
+mod beside;
+
 use fargate_core::{PullPolicy, TaskImage, TaskKey};
 
 use super::*;

@@ -3,6 +3,7 @@
 
 mod access;
 mod bench;
+mod beside;
 mod conformance;
 mod ends;
 mod launch;
