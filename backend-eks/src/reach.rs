@@ -11,8 +11,9 @@ use crate::call::{Call, GET};
 use crate::cluster::Cluster;
 use crate::config::EksConfig;
 use crate::error::Failure;
+use crate::pod::CONTAINER;
 use crate::socket::{self, Socket};
-use crate::status::{Seen, observe};
+use crate::status::{self, Seen, observe};
 use crate::{access, adopt, names};
 
 /// A cluster that is looked up when it is first needed.
@@ -47,6 +48,7 @@ impl Reach {
             cluster: cluster.in_namespace(namespace),
             name: name.to_owned(),
             instance: instance.map(ToOwned::to_owned),
+            container: CONTAINER.to_owned(),
         })
     }
 }
@@ -57,6 +59,8 @@ pub(crate) struct PodAt {
     pub(crate) cluster: Cluster,
     pub(crate) name: String,
     pub(crate) instance: Option<String>,
+    /// The container that has to run.
+    pub(crate) container: String,
 }
 
 impl PodAt {
@@ -132,6 +136,29 @@ impl PodAt {
         }
     }
 
+    /// The same pod, where another container than the jobs' has to run.
+    pub(crate) fn container(self, name: &str) -> Self {
+        Self { container: name.to_owned(), ..self }
+    }
+
+    fn look_at_container(&self, pod: &Pod, op: &'static str) -> Result<()> {
+        let name = &self.container;
+        let all = pod.status.iter().flat_map(status::containers);
+        let state = all.into_iter().find(|one| one.name == *name).and_then(|one| one.state.clone());
+        let state = state.unwrap_or_default();
+        match state.terminated {
+            _ if state.running.is_some() => Ok(()),
+            Some(end) => {
+                let what = format!("its container {name} exited with code {}", end.exit_code);
+                Err(self.error(ErrorKind::TaskFailed, op, what).hint("see the container's log"))
+            }
+            None => {
+                let what = format!("its container {name} does not run yet");
+                Err(self.error(ErrorKind::ConnectFailed, op, what))
+            }
+        }
+    }
+
     /// Looks whether the pod runs and is the right one.
     async fn look(&self, op: &'static str) -> Result<Pod> {
         let found = adopt::find(&self.cluster, GET.made_for(op), &self.name).await?;
@@ -148,7 +175,7 @@ impl PodAt {
                 .hint("somebody has deleted the job's pod and created one of the same name"));
         }
         match observe(&pod) {
-            Seen::Running(_) => Ok(pod),
+            Seen::Running(_) => self.look_at_container(&pod, op).map(|()| pod),
             Seen::Starting(detail, _) => Err(self.error(
                 ErrorKind::ConnectFailed,
                 op,

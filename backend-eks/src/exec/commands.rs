@@ -9,7 +9,6 @@ use tokio::time::timeout;
 
 use super::session::{PodInput, PodSession};
 use crate::call::{END_SCRIPT, EXEC, RUN_SCRIPT};
-use crate::pod::CONTAINER;
 use crate::reach::PodAt;
 
 /// The subprotocol that can tell the end of standard input. Source: `constants.go` of
@@ -23,21 +22,24 @@ const HELPED: [&str; 4] =
 
 pub(super) struct PodCommands {
     pod: PodAt,
-    container: String,
 }
 
 impl PodCommands {
     /// Commands in the container of that name; `None` is the one that runs the jobs.
     pub(super) fn new(pod: PodAt, container: Option<&str>) -> Self {
-        Self { pod, container: container.unwrap_or(CONTAINER).to_owned() }
+        match container {
+            Some(name) => Self { pod: pod.container(name) },
+            None => Self { pod },
+        }
     }
 
     fn query(&self, command: &[String], input: bool) -> String {
-        if self.container == AgentSetup::HELPER {
+        let container = &self.pod.container;
+        if container == AgentSetup::HELPER {
             let words = HELPED.map(ToOwned::to_owned).into_iter().chain(command.iter().cloned());
-            return query(&self.container, &words.collect::<Vec<_>>(), input);
+            return query(container, &words.collect::<Vec<_>>(), input);
         }
-        query(&self.container, command, input)
+        query(container, command, input)
     }
 
     /// One attempt; returns the uid of the pod as well.
@@ -136,7 +138,7 @@ mod tests {
     fn every_word_of_a_command_is_escaped_apart() {
         let words = ["sh", "-c", "echo \"a b\" & true"].map(ToOwned::to_owned);
         assert_eq!(
-            query(CONTAINER, &words, true),
+            query(crate::pod::CONTAINER, &words, true),
             "container=ci-coordinator&command=sh&command=-c&command=echo+%22a+b%22+%26+true\
              &stdin=true&stdout=true&stderr=true"
         );

@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fargate_backend_eks::{AgentSetup, Connect, EksConfig, EksLauncher, PodExec, PodPorts};
-use fargate_core::testkit::Collected;
 use fargate_core::{
-    Endpoint, ErrorKind, ExecRequest, ExitStatus, RemoteExec, SecretText, StopCause, TaskHandle,
-    TaskImage, TaskLauncher, TaskNeeds, TaskService, TaskSpec,
+    Collected, Endpoint, ErrorKind, ExecRequest, ExitStatus, RemoteExec, SecretText, StopCause,
+    TaskHandle, TaskImage, TaskLauncher, TaskNeeds, TaskService, TaskSpec,
 };
 use fargate_ssh_transport::{SshConfig, SshExec, SshKey};
 use fargate_test_support::ecs::{AGENT_IMAGE, AgentImages};
