@@ -43,8 +43,13 @@ use crate::{access, adopt, pod, stop, stopped_keys, template};
 /// - Short service trouble is borne ([`EksPace`](crate::EksPace)), `Retry-After` is honoured.
 /// - [`TaskSpec::deadline`] is the pod's `activeDeadlineSeconds`, or [`EksConfig::deadline`] if that
 ///   is earlier: it counts from when the pod has its machine.
-/// - [`TaskSpec::image`] goes over [`EksConfig::image`]; its entry point is the container's command,
-///   over the template's, with no arguments.
+/// - [`TaskSpec::needs`]: its image goes over [`EksConfig::image`], and the image's entry point is the
+///   container's command, over the template's; services are further containers; sizes and
+///   service account go over the settings'. What Fargate has not for pods (Spot, other platforms than
+///   linux/amd64) or Kubernetes not (users by name) is [`ErrorKind::Unsupported`].
+/// - With [`EksConfig::agent`] an init container brings the agent, which the jobs' container runs unless
+///   scripts come by `pods/exec`, and the helper container too.
+/// - [`log`](TaskLauncher::log): one GET of `pods/log`.
 pub struct EksLauncher {
     config: EksConfig,
     cluster: Cluster,

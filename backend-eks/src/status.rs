@@ -156,6 +156,27 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn beside_a_job_with_the_agent_every_container_must_come_up() {
+        let mut status = json!({"phase": "Running", "podIP": "10.0.0.7",
+            "containerStatuses": own(&json!({"running": {}}))});
+        let mut other = own(&json!({"waiting": {"reason": "ImagePullBackOff",
+            "message": "Back-off pulling image \"i\": ErrImagePull: i: not found"}}))[0]
+            .take();
+        other["name"] = "db".into();
+        let others = status["containerStatuses"].as_array_mut().expect("a list");
+        others.push(other);
+        assert!(matches!(observe(&pod(&status)), Seen::Running(_)), "a sidecar of the template's");
+        let mut bringer = own(&json!({"terminated": {"exitCode": 0}}))[0].take();
+        bringer["name"] = AgentSetup::BRINGER.into();
+        status["initContainerStatuses"] = json!([bringer]);
+        let Seen::Stopped(stopped) = observe(&pod(&status)) else { panic!("no such image") };
+        assert_eq!(stopped.cause, StopCause::Image);
+        assert!(stopped.reason.contains("the container db cannot start"), "{}", stopped.reason);
+        status["containerStatuses"][1]["state"] = json!({"terminated": {"exitCode": 1}});
+        assert!(matches!(observe(&pod(&status)), Seen::Running(_)), "it ran, and the job goes on");
+    }
+
+    #[test]
     fn a_deleted_pod_is_over_at_once() {
         let mut deleted = pod(&json!({"phase": "Running",
             "containerStatuses": own(&json!({"running": {}}))}));

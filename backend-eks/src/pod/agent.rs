@@ -3,7 +3,7 @@
 use fargate_core::{AgentSetup, Result, TaskSpec, host_proof};
 use serde_json::{Value, json};
 
-use super::containers::{add, mount, refused, variables};
+use super::containers::{add, mount, push, refused, variables};
 use super::services::other_names;
 use super::{PUBLIC_KEY, jobs_containers};
 use crate::config::{Connect, EksConfig};
@@ -103,8 +103,4 @@ fn add_volume(pod: &mut Value, name: &str) -> Result<()> {
     }
     push(volumes, json!({ "name": name, "emptyDir": {} }));
     Ok(())
-}
-
-fn push(list: &mut Value, item: Value) {
-    super::containers::list(list).push(item);
 }

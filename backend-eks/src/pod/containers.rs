@@ -21,10 +21,12 @@ pub(super) fn add(pod: &mut Value, kind: &str, container: Value) -> Result<()> {
             return Err(refused(what, "rename the one in the pod template"));
         }
     }
-    let all = list(&mut pod["spec"][kind]);
-    // The agent comes before whatever else is done before a job.
-    let place = if kind == "initContainers" { 0 } else { all.len() };
-    all.insert(place, container);
+    let all = &mut pod["spec"][kind];
+    push(all, container);
+    if let Some(inits) = all.as_array_mut().filter(|_| kind == "initContainers") {
+        // The agent comes before whatever else is done before a job.
+        inits.rotate_right(1);
+    }
     Ok(())
 }
 
@@ -34,7 +36,7 @@ pub(super) fn mount(container: &mut Value, volume: &str, path: &str, read_only: 
     if read_only {
         mount["readOnly"] = true.into();
     }
-    list(&mut container["volumeMounts"]).push(mount);
+    push(&mut container["volumeMounts"], mount);
 }
 
 /// Sets variables, to these very values.
@@ -48,14 +50,11 @@ pub(super) fn variables<N: AsRef<str>, V: AsRef<str>>(
     lay_over(container, json!({ "env": all }));
 }
 
-/// The list that `value` is or becomes.
-pub(super) fn list(value: &mut Value) -> &mut Vec<Value> {
-    if !value.is_array() {
-        *value = json!([]);
-    }
-    match value {
-        Value::Array(list) => list,
-        _ => unreachable!("it was just made one"),
+/// Appends to a list, which is made where there is none.
+pub(super) fn push(list: &mut Value, item: Value) {
+    match list {
+        Value::Array(list) => list.push(item),
+        other => *other = json!([item]),
     }
 }
 

@@ -3,7 +3,7 @@
 use fargate_core::{Capacity, Error, ErrorKind, Result, TaskImage, TaskNeeds, TaskResources};
 use serde_json::{Value, json};
 
-use super::containers::{list, refused};
+use super::containers::{push, refused};
 use crate::call::CREATE;
 use crate::config::EksConfig;
 use crate::size::FargateSize;
@@ -56,9 +56,9 @@ pub(super) fn add_pull_secrets(pod: &mut Value, config: &EksConfig, needs: &Task
     for secret in images.chain(services).filter_map(|image: &TaskImage| image.pull_secret.as_ref())
     {
         let secret = json!({ "name": secret });
-        let known = list(&mut pod["spec"]["imagePullSecrets"]);
-        if !known.contains(&secret) {
-            known.push(secret);
+        let known = &mut pod["spec"]["imagePullSecrets"];
+        if known.as_array().is_none_or(|known| !known.contains(&secret)) {
+            push(known, secret);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use fargate_core::{Result, TaskService};
 use serde_json::{Value, json};
 
-use super::containers::{add, list, variables};
+use super::containers::{add, push, variables};
 use crate::image::{self, literal};
 use crate::names;
 
@@ -29,13 +29,19 @@ pub(super) fn add_all(pod: &mut Value, services: &[TaskService]) -> Result<()> {
     }
     let names = names_of(services).filter(|name| names::is_dns_name(name));
     let names: BTreeSet<&str> = names.collect();
-    if !names.is_empty() {
-        let aliases = list(&mut pod["spec"]["hostAliases"]);
+    if names.is_empty() {
+        return Ok(());
+    }
+    let aliases = &mut pod["spec"]["hostAliases"];
+    let known =
+        aliases.as_array().and_then(|all| all.iter().position(|one| one["ip"] == LOCALHOST));
+    match known {
         // An address is named once: the list is a map by it.
-        match aliases.iter_mut().find(|alias| alias["ip"] == LOCALHOST) {
-            Some(alias) => list(&mut alias["hostnames"]).extend(names.into_iter().map(Value::from)),
-            None => aliases.push(json!({ "ip": LOCALHOST, "hostnames": names })),
+        Some(index) => {
+            let hostnames = &mut aliases[index]["hostnames"];
+            names.into_iter().for_each(|name| push(hostnames, name.into()));
         }
+        None => push(aliases, json!({ "ip": LOCALHOST, "hostnames": names })),
     }
     Ok(())
 }

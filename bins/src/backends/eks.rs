@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fargate_backend_eks::{
-    ClusterAccess, Connect, EksConfig, EksLauncher, PodExec, PodPorts, Toleration,
+    AgentSetup, ClusterAccess, Connect, EksConfig, EksLauncher, PodExec, PodPorts, Toleration,
 };
 use fargate_core::{Endpoint, ExecRequest, Pace, Result, TaskLauncher, TaskService, async_trait};
 
@@ -32,12 +32,19 @@ impl Tasks for EksConfig {
         Ok(Arc::new(EksLauncher::connect(self.clone()).await?))
     }
 
-    fn helper(&self, _: &Endpoint) -> Option<Endpoint> {
-        None
+    fn helper(&self, job: &Endpoint) -> Option<Endpoint> {
+        let agent = self.agent.as_ref().filter(|agent| agent.helper.is_some())?;
+        match job.clone() {
+            Endpoint::Exec { task, instance, .. } => {
+                let container = Some(AgentSetup::HELPER.to_owned());
+                Some(Endpoint::Exec { task, instance, container })
+            }
+            by_ssh => by_ssh.on_port(agent.helper_port()),
+        }
     }
 
-    fn service_check(&self, _: &TaskService) -> Option<ExecRequest> {
-        None
+    fn service_check(&self, service: &TaskService) -> Option<ExecRequest> {
+        self.agent.as_ref()?.service_check(service)
     }
 
     fn pace(&self) -> Pace {
@@ -76,12 +83,11 @@ pub(super) fn config(settings: &Settings) -> Result<EksConfig> {
 
 /// The way into a pod.
 pub(super) fn way_in(settings: &Settings, config: &EksConfig) -> WayIn {
+    let ssh = || WayIn::ssh(settings).proving(config.agent.is_some());
     match config.connect {
         Connect::Exec => WayIn::PodExec(PodExec::new(config.clone())),
-        Connect::PortForward => {
-            WayIn::ssh(settings).through(Arc::new(PodPorts::new(config.clone())))
-        }
-        _ => WayIn::ssh(settings),
+        Connect::PortForward => ssh().through(Arc::new(PodPorts::new(config.clone()))),
+        _ => ssh(),
     }
 }
 

@@ -19,6 +19,7 @@ mod eks_lost;
 mod eks_policy;
 mod eks_reach;
 mod eks_refused;
+mod eks_services;
 mod eks_settings;
 mod eks_token;
 mod eks_try;
