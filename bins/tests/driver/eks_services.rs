@@ -28,8 +28,8 @@ impl Cluster {
         set(&host, &format!("Connect = {way:?}"));
         set(&host, &format!("AgentImage = {AGENT_IMAGE:?}"));
         set(&host, "HelperImage = \"busybox:1\"");
-        set(&host, "AllowedImages = [\"busybox:*\"]");
         set(&host, "ServiceTimeout = \"5s\"");
+        rewrite(&host, "[EKS]\n", "[EKS]\n  AllowedImages = [\"busybox:*\"]\n");
         let policy = "[Policy]\n  AllowedServices = [\"**\"]\n[TaskMetadata]";
         rewrite(&host, "[TaskMetadata]", policy);
         host
