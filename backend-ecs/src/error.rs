@@ -15,11 +15,6 @@ pub(crate) const RUN_TASK: Call = call("start task", "ecs:RunTask", true);
 pub(crate) const DESCRIBE: Call = call("describe task", "ecs:DescribeTasks", false);
 pub(crate) const STOP: Call = call("stop task", "ecs:StopTask", false);
 pub(crate) const LIST: Call = call("list tasks", "ecs:ListTasks", false);
-pub(crate) const DESCRIBE_DEFINITION: Call =
-    call("look up task definition", "ecs:DescribeTaskDefinition", false);
-/// What starts with it is a new revision, which costs nothing, and not a task.
-pub(crate) const REGISTER: Call =
-    call("register task definition", "ecs:RegisterTaskDefinition", false);
 pub(crate) const TAG: Call = call("tag task definition", "ecs:TagResource", false);
 pub(crate) const LIST_FAMILIES: Call =
     call("list task definitions", "ecs:ListTaskDefinitionFamilies", false);
@@ -28,6 +23,11 @@ pub(crate) const LIST_DEFINITIONS: Call =
 pub(crate) const DEREGISTER: Call =
     call("deregister task definition", "ecs:DeregisterTaskDefinition", false);
 pub(crate) const DELETE: Call = call("delete task definitions", "ecs:DeleteTaskDefinitions", false);
+pub(crate) const DESCRIBE_DEFINITION: Call =
+    call("look up task definition", "ecs:DescribeTaskDefinition", false);
+/// What starts with it is a new revision, which costs nothing, and not a task.
+pub(crate) const REGISTER: Call =
+    call("register task definition", "ecs:RegisterTaskDefinition", false);
 pub(crate) const READ_LOG: Call = call("read a container's log", "logs:GetLogEvents", false);
 pub(crate) const LOOK_UP: Call =
     call("look up public address", "ec2:DescribeNetworkInterfaces", false);

@@ -53,9 +53,9 @@ impl Derived {
             ));
         };
         let mut definition = overlay(base, &config.container, agent, needs)?;
-        let own = definition.get("family").and_then(Value::as_str).unwrap_or_default().to_owned();
-        let family = family(&own, &definition, &base.tags);
+        let family = family(&definition, &base.tags);
         definition.insert("family".to_owned(), family.as_str().into());
+        let own = family_of(&base.definition).to_owned();
         let derived = Self { family, base: own, definition, tags: base.tags.clone() };
         let size = derived.input(true).to_string().len();
         if size > MAX_SIZE {
@@ -112,13 +112,17 @@ fn runs(containers: &Value) -> String {
     canonical(&all.into())
 }
 
-/// The name of the family of `definition`, whose own is still that of its base, `base`. The marks
-/// are not part of it: they change.
-fn family(base: &str, definition: &Map<String, Value>, tags: &[Value]) -> String {
+/// The name of the family of `definition`, whose own is still that of its base. The marks are not
+/// part of it: they change.
+fn family(definition: &Map<String, Value>, tags: &[Value]) -> String {
     let content = canonical(&json!({"definition": definition, "tags": tags}));
     let digest = Sha256::digest(content);
     let hash: String = digest.iter().take(DIGITS / 2).map(|byte| format!("{byte:02x}")).collect();
-    prefix(base) + &hash
+    prefix(family_of(definition)) + &hash
+}
+
+fn family_of(definition: &Map<String, Value>) -> &str {
+    definition.get("family").and_then(Value::as_str).unwrap_or_default()
 }
 
 /// What the names of all families begin with that are derived from the family `base`.

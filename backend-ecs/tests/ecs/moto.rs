@@ -3,16 +3,14 @@
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
-use fargate_backend_ecs::{
-    AgentSetup, Collected, Collection, EcsConfig, EcsLauncher, Fate, Reason,
-};
+use fargate_backend_ecs::{AgentSetup, EcsConfig, EcsLauncher};
 use fargate_core::{StopCause, TaskImage, TaskLauncher, TaskService, TaskStatus};
 use fargate_test_support::moto::Moto;
 use serde_json::json;
 
 use crate::bench::{sdk_with, spec};
 
-fn config(moto: &Moto) -> EcsConfig {
+pub(crate) fn config(moto: &Moto) -> EcsConfig {
     let mut config = EcsConfig::new(moto.cluster(), moto.task_definition());
     config.subnets = vec![moto.subnet().to_owned()];
     config.security_groups = vec![moto.security_group().to_owned()];
@@ -20,7 +18,7 @@ fn config(moto: &Moto) -> EcsConfig {
     config
 }
 
-async fn launcher(moto: &Moto, config: EcsConfig) -> EcsLauncher {
+pub(crate) async fn launcher(moto: &Moto, config: EcsConfig) -> EcsLauncher {
     let (id, secret) = moto.credentials();
     let credentials = Credentials::new(id, secret, None, None, "test");
     let sdk = sdk_with(moto.url(), moto.region(), credentials);
@@ -107,46 +105,4 @@ async fn a_derived_definition_is_understood_by_moto() {
     );
     let secret = json!({"credentialsParameter": "arn:aws:secret"});
     assert_eq!(database["repositoryCredentials"], secret);
-}
-
-/// What is registered is marked, found by its marks, and gone afterwards.
-///
-/// moto shows families of any status and knows no pages; its DescribeTaskDefinition of a family
-/// shows the latest revision whatever its status.
-#[tokio::test]
-async fn a_collection_is_understood_by_moto() {
-    let moto = Moto::start().await;
-    let cache = tempfile::tempdir().unwrap();
-    let mut config = config(&moto);
-    config.agent = Some(AgentSetup::new(AGENT));
-    config.cache_directory = cache.path().into();
-    config.launch_timeout = Duration::from_secs(2);
-    let launcher = launcher(&moto, config).await;
-    let launch = launcher.launch(&spec().image(TaskImage::new("alpine:3"))).await;
-    assert_eq!(launch.unwrap_err().op(), "start task", "moto runs no task of it");
-    let derived = async |status: &str| {
-        let listed = moto.ecs("ListTaskDefinitions", json!({"status": status})).await;
-        let listed = listed["taskDefinitionArns"].as_array().unwrap().clone();
-        let name = |arn: &serde_json::Value| arn.as_str().unwrap().to_owned();
-        listed.iter().map(name).find(|arn| arn.contains("/test-task-"))
-    };
-    let arn = derived("ACTIVE").await.expect("it is registered");
-    let name = arn.rsplit('/').next().unwrap().to_owned();
-
-    let mut what = Collection::new(Duration::ZERO);
-    (what.pace.read, what.pace.write) = (Duration::ZERO, Duration::ZERO);
-    let collect = async |what: &Collection| {
-        let mut all = Vec::new();
-        let mut told = |one: &Collected| all.push((one.name.clone(), one.fate.clone()));
-        launcher.collect(what, &mut told).await.unwrap();
-        all
-    };
-    assert_eq!(collect(&what).await, [(name.clone(), Fate::Kept(Reason::UsedLately))]);
-    let tag = json!({"key": "fargate:used", "value": "2020-01-31"});
-    moto.ecs("TagResource", json!({"resourceArn": arn, "tags": [tag]})).await;
-    assert_eq!(collect(&what).await, [(name, Fate::Deleted)]);
-    for status in ["ACTIVE", "INACTIVE"] {
-        assert_eq!(derived(status).await, None, "{status}");
-    }
-    assert_eq!(collect(&what).await, []);
 }

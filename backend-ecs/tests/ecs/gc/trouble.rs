@@ -97,7 +97,15 @@ async fn two_collections_at_once_do_no_harm() {
     for tag in 1..=4 {
         bench.old(&format!("alpine:{tag}")).await;
     }
-    let (one, other) = tokio::join!(bench.collect(), bench.collect());
+    let by = Duration::from_secs(5);
+    bench.double.inject(Fault::Delay { op: "DeregisterTaskDefinition", by, times: 1 });
+    let second = async {
+        until(|| bench.calls("DeregisterTaskDefinition") == 1).await;
+        bench.collect().await
+    };
+    // The first finds one gone that it is about to deregister.
+    let (one, other) = tokio::join!(bench.collect(), second);
+    assert_eq!((one.len(), other.len()), (1, 4));
     for (name, fate) in one.iter().chain(&other) {
         assert_eq!(*fate, Fate::Deleted, "{name}");
         assert_eq!(bench.status(name).await, TaskDefinitionStatus::DeleteInProgress);
