@@ -56,6 +56,19 @@ pub struct AgentArgs {
     /// Directory to lock for as long as the agent runs and to describe it in
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
+
+    /// Directory to be the root of the agent and its commands; never written to (Linux)
+    #[arg(long, value_name = "DIR", requires = "layer")]
+    pub root: Option<PathBuf>,
+
+    /// Directory for what commands change in that root; made if missing
+    #[arg(long, value_name = "DIR", requires = "root")]
+    pub layer: Option<PathBuf>,
+
+    /// With a root the agent is two processes: this names the one outside to the one inside, which
+    /// it starts. Nobody else sets it.
+    #[arg(long, value_name = "PID", requires = "root", hide = true)]
+    pub outside: Option<u32>,
 }
 
 /// Names for /etc/hosts.

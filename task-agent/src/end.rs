@@ -10,6 +10,8 @@ pub enum AgentEnd {
     Deadline,
     /// Its state directory went away. Exit code 4.
     StateDirGone,
+    /// It ran in a root of its own, and ended there with this exit code.
+    Inside(u8),
 }
 
 impl AgentEnd {
@@ -20,6 +22,7 @@ impl AgentEnd {
             Self::Asked => 0,
             Self::Deadline => 3,
             Self::StateDirGone => 4,
+            Self::Inside(code) => code,
         }
     }
 }

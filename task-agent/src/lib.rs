@@ -25,6 +25,9 @@
 //!   when the directory goes away.
 //! - Commands see nothing of the environment that was meant for the agent
 //!   ([`AgentSetup`](fargate_core::AgentSetup)), and start with the umask it was given.
+//! - With a root, a directory that is never written to is `/` for the agent and all it starts, and
+//!   what they change is in the layer. They have process ids of their own and see no file of this
+//!   machine; its network they share (Linux).
 //! - As the first process of a container it also collects the zombies others leave (Linux).
 
 mod args;
@@ -43,6 +46,7 @@ mod keys;
 mod logging;
 mod orphans;
 mod output;
+mod root;
 mod run;
 mod server;
 mod shell;

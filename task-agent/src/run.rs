@@ -12,7 +12,8 @@ use tokio::time::{interval, sleep, timeout};
 use crate::server::Server;
 use crate::state_dir::StateDir;
 use crate::{
-    AgentArgs, AgentEnd, EndSignals, connection, environment, hosts, keys, orphans, shell, umask,
+    AgentArgs, AgentEnd, EndSignals, connection, environment, hosts, keys, orphans, root, shell,
+    umask,
 };
 
 /// How often ended processes are collected.
@@ -41,6 +42,9 @@ pub fn run(args: AgentArgs) -> Result<AgentEnd> {
         // A leader of a process group stays in its session; a shell with job control makes one.
         tracing::debug!(%error, "the agent stays in its session");
     }
+    if root::is_outside(&args) {
+        return root::accompany().map(AgentEnd::Inside);
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| unexpected("the runtime did not start", error))?;
     let end = runtime.block_on(serve(args));
@@ -61,15 +65,18 @@ async fn serve(args: AgentArgs) -> Result<AgentEnd> {
         // A banner's lines end as the protocol's do (RFC 4252 section 5.4).
         format!("{}\r\n", host_proof::prove(secret.expose(), &host_line))
     });
-    let shell = shell::find()?;
     let state = args.state_dir.as_deref().map(StateDir::hold).transpose()?;
+    // Before there is a second thread: all of them have to have the same root and rights.
+    root::enter(&args)?;
+    let shell = shell::find()?;
     hosts::add(Path::new(hosts::FILE), &args.hosts);
     let listener = TcpListener::bind(args.listen).await.map_err(|error| refused(&args, error))?;
     let at = listener.local_addr().map_err(|error| unexpected("no address", error))?;
     orphans::adopt();
+    let known_process = root::known_process(&args);
     let server = Arc::new(Server::new(host_key, authorized_key, proof, shell, args.more_path));
     if let Some(state) = &state {
-        state.publish(at, &host_line)?;
+        state.publish(known_process, at, &host_line)?;
     }
     tracing::info!(address = %at, host_key = host_line, "listening");
 

@@ -10,6 +10,9 @@ use rustix::fs::{Access, access};
 pub(crate) const DEFAULT_PATH: &str =
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Root's home.
+pub(crate) const ROOTS_HOME: &str = "/root";
+
 /// The shell that runs commands: `/bin/sh`, or where an image has none there, the first `sh` on the
 /// `PATH`.
 pub(crate) fn find() -> Result<PathBuf> {

@@ -3,15 +3,16 @@
 //! `agent.lock` is locked as long as the agent lives: no process id can be mistaken for it.
 //! `agent.json` appears, complete, once it listens.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::fd::AsFd;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fargate_core::{Error, ErrorKind, Result};
+use rustix::fs::{Mode, OFlags, openat, renameat};
 use serde::Serialize;
 use tokio::time::sleep;
 
@@ -33,7 +34,11 @@ struct Record<'a> {
 
 /// The directory, locked.
 pub(crate) struct StateDir {
-    dir: PathBuf,
+    path: PathBuf,
+    /// The directory around it, which stays within reach when the agent changes its root.
+    around: File,
+    /// The directory's name there.
+    name: PathBuf,
     lock: File,
 }
 
@@ -49,43 +54,39 @@ impl StateDir {
             .hint("create the directory and let this user write to it")
             .source(error)
         };
-        let lock = open(&dir.join(LOCK_FILE)).map_err(failed)?;
+        let path = dir.canonicalize().map_err(failed)?;
+        let around = File::open(path.parent().unwrap_or(&path)).map_err(failed)?;
+        let name = path.file_name().map_or_else(|| ".".into(), PathBuf::from);
+        let lock = open(&around, &name.join(LOCK_FILE), OFlags::RDWR | OFlags::CREATE);
+        let lock = lock.map_err(failed)?;
         let lock = inherited(&lock).unwrap_or(lock);
         match take(&lock) {
-            Ok(()) => Ok(Self { dir: dir.to_owned(), lock }),
+            Ok(()) => Ok(Self { path, around, name, lock }),
             Err(TryLockError::WouldBlock) => Err(Error::new(
                 ErrorKind::Conflict,
                 "lock the state directory",
-                format!("another agent runs in {}", dir.display()),
+                format!("another agent runs in {}", path.display()),
             )
             .hint("end that agent first, or use another directory")),
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
     }
 
-    /// Says where the agent listens.
-    pub(crate) fn publish(&self, at: SocketAddr, host_key: &str) -> Result<()> {
-        let record = Record {
-            version: 1,
-            pid: std::process::id(),
-            host: at.ip().to_string(),
-            port: at.port(),
-            host_key,
-        };
-        let target = self.dir.join(RECORD_FILE);
+    /// Says where the agent listens, and which process is to be asked to end.
+    pub(crate) fn publish(&self, pid: u32, at: SocketAddr, host_key: &str) -> Result<()> {
+        let record =
+            Record { version: 1, pid, host: at.ip().to_string(), port: at.port(), host_key };
         let write = || -> io::Result<()> {
-            let partial = self.dir.join(format!("{RECORD_FILE}.part"));
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(&partial)?;
+            let target = self.name.join(RECORD_FILE);
+            let partial = target.with_extension("part");
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
+            let mut file = open(&self.around, &partial, flags)?;
             file.write_all(&serde_json::to_vec(&record)?)?;
             drop(file);
-            fs::rename(partial, &target)
+            Ok(renameat(&self.around, &partial, &self.around, &target)?)
         };
         write().map_err(|error| {
+            let target = self.path.join(RECORD_FILE);
             Error::new(
                 ErrorKind::InvalidConfig,
                 "write the agent's address",
@@ -98,15 +99,19 @@ impl StateDir {
 
     /// Returns when the directory was removed or replaced.
     pub(crate) async fn gone(&self) {
-        let path = self.dir.join(LOCK_FILE);
-        while fs::metadata(&path).is_ok_and(|there| is_same(&there, &self.lock)) {
+        let is_there = || {
+            let there = open(&self.around, &self.name.join(LOCK_FILE), OFlags::RDONLY)?;
+            Ok::<_, io::Error>(is_same(&there.metadata()?, &self.lock))
+        };
+        while matches!(is_there(), Ok(true)) {
             sleep(LOOK).await;
         }
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+fn open(around: &File, path: &Path, flags: OFlags) -> io::Result<File> {
+    let mode = Mode::RUSR | Mode::WUSR;
+    Ok(File::from(openat(around, path, flags | OFlags::CLOEXEC, mode)?))
 }
 
 /// Standard input, when whoever started the agent opened the lock file for it. A lock belongs to

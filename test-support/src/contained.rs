@@ -52,6 +52,20 @@ impl ContainedAgent {
         &self.host_key
     }
 
+    /// The process that [`start`](Self::start) made.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for the end of that process; its exit code, if it had one.
+    ///
+    /// # Panics
+    /// When it cannot be waited for.
+    pub fn wait(&mut self) -> Option<i32> {
+        self.child.wait().expect("a child").code()
+    }
+
     /// Asks the container's first process to end, as a platform does that stops a task, and returns
     /// the exit code once everything in the container is gone.
     ///
@@ -63,7 +77,7 @@ impl ContainedAgent {
         let first = children.split_whitespace().next().and_then(|pid| pid.parse().ok());
         let first = first.and_then(Pid::from_raw).expect("a first process");
         kill_process(first, Signal::TERM).expect("it runs");
-        self.child.wait().expect("a child").code()
+        self.wait()
     }
 }
 

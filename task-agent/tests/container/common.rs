@@ -10,7 +10,7 @@ use fargate_test_support::rootfs::{Entry, Rootfs};
 use tempfile::TempDir;
 
 /// A hang guard, not a speed goal.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Where the agent is in a container.
 pub(crate) const AGENT: &str = "/fargate/fargate-agent";
@@ -44,10 +44,15 @@ pub(crate) struct Contained {
 impl Contained {
     /// Starts the agent as the first process, with nothing but `environment`.
     pub(crate) fn start(entry: &Entry, environment: &[(&str, &str)]) -> Self {
-        let keys = tempfile::tempdir().expect("a directory");
-        let key = make_key(keys.path());
         let mut command = entry.command([AGENT, "--listen", "127.0.0.1:0", "--deadline", "10m"]);
-        command.env_clear().env("SSH_PUBLIC_KEY", key).envs(environment.iter().copied());
+        command.env_clear().envs(environment.iter().copied());
+        Self::start_command(command)
+    }
+
+    /// Starts the agent with this command, which is still to be given the client's key.
+    pub(crate) fn start_command(mut command: Command) -> Self {
+        let keys = tempfile::tempdir().expect("a directory");
+        command.env("SSH_PUBLIC_KEY", make_key(keys.path()));
         let agent = ContainedAgent::start(command);
         let port = agent.address().port();
         let known = format!("[127.0.0.1]:{port} {}\n", agent.host_key_line());

@@ -4,3 +4,4 @@ mod common;
 mod environment;
 mod image;
 mod install;
+mod root;
