@@ -23,12 +23,13 @@ const AGENT_GRACE: &str = "60s";
 const KILLED: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Starts the agent of `spec`. It inherits `lock`, so there is no moment in which the task runs
+/// Starts the agent of `spec`, with `root` as its root directory if there is one. It inherits `lock`, so there is no moment in which the task runs
 /// and nobody holds it. After an error no agent runs, unless the error says so.
 pub(crate) fn start(
     program: &[OsString],
     dir: &TaskDir,
     spec: &TaskSpec,
+    root: Option<&Path>,
     lock: File,
 ) -> Result<()> {
     let Some((program, leading)) = program.split_first() else {
@@ -53,6 +54,9 @@ pub(crate) fn start(
         .stderr(Stdio::from(log_too));
     if let Some(deadline) = spec.deadline {
         command.args(["--deadline", &format!("{}ms", deadline.as_millis())]);
+    }
+    if let Some(root) = root {
+        command.arg("--root").arg(root).arg("--layer").arg(dir.layer());
     }
     let child = command.spawn().map_err(|error| not_started(program, error))?;
     // This process's hold on the agent's lock goes with it.

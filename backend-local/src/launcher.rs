@@ -1,3 +1,4 @@
+use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,15 +12,15 @@ use crate::marks::Marks;
 use crate::record::TaskRecord;
 use crate::root::Root;
 use crate::task_dir::{Exclusive, TaskDir};
-use crate::{LocalConfig, agent, fail, stop, sweep};
+use crate::{LocalConfig, agent, fail, image_root, stop, sweep};
 
 const BACKEND: &str = "local";
 const START: &str = "start local task";
 
 /// Starts tasks as detached processes on this machine.
 ///
-/// See the [crate documentation](crate) for what a task is and what it leaves where. There are no
-/// images here: [`TaskSpec::image`] is ignored.
+/// See the [crate documentation](crate) for what a task is and what it leaves where. An image is one
+/// of [`LocalConfig::images`], or it is ignored; services and sizes always are.
 #[derive(Debug, Clone)]
 pub struct LocalLauncher {
     root: Root,
@@ -53,6 +54,11 @@ impl LocalLauncher {
         Ok((key, dir))
     }
 
+    /// The directory of the task's image, if it has one here.
+    fn image_root(&self, spec: &TaskSpec) -> Option<(&String, &PathBuf)> {
+        self.config.images.get_key_value(&spec.needs.image.as_ref()?.name)
+    }
+
     /// Does the part of a launch that must not be interrupted.
     fn start(&self, spec: &TaskSpec, dir: &TaskDir, lock: &Exclusive) -> Result<()> {
         let on_dir = |error| fail::on_path(START, dir.path(), error);
@@ -79,8 +85,9 @@ impl LocalLauncher {
             // It is over. That it stays so is the caller's to see in its status.
             return Ok(());
         }
+        let root = self.image_root(spec).map(|(_, root)| root.as_path());
         dir.write_task(&TaskRecord::new(spec)).map_err(on_dir)?;
-        let started = agent::start(&self.config.agent, dir, spec, agent_lock);
+        let started = agent::start(&self.config.agent, dir, spec, root, agent_lock);
         if started.is_err()
             && !dir.is_alive()
             && let Err(error) = self.root.remove(dir)
@@ -117,6 +124,11 @@ impl TaskLauncher for LocalLauncher {
     }
 
     async fn launch(&self, spec: &TaskSpec) -> Result<TaskHandle> {
+        if let Some((image, root)) = self.image_root(spec) {
+            image_root::check(image, root)?;
+        } else if let Some(image) = &spec.needs.image {
+            tracing::warn!(image = image.name, "the image has no directory here and is ignored");
+        }
         self.root.prepare()?;
         let dir = self.root.task(&spec.key);
         let on_dir = |error| fail::on_path(START, dir.path(), error);

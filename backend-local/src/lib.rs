@@ -13,9 +13,15 @@
 //! | `agent.pid` | the agent's process id, once it was started |
 //! | `agent.log` | what the agent said |
 //! | `home` | home and working directory of the job, so that it leaves no file elsewhere |
+//! | `layer` | with an image: what the job changed in its root file system |
 //!
-//! A task is no sandbox: the job runs as the same user, with that user's rights. It does get an
-//! environment of its own: `PATH`, `USER`, `LOGNAME`, `SHELL`, `LANG`, `LC_*` and `TZ` are passed
+//! An image is a directory of [`LocalConfig::images`] with a root file system in it. A task with one
+//! of these images has that directory as its root, under an overlay, and mounts, process ids, `/proc`
+//! and `/dev` of its own (Linux; as root, or where the kernel allows user namespaces). Its home is
+//! `/root` then. Any other image is ignored. The network is this machine's in either case.
+//!
+//! Without an image a task is no sandbox: the job runs as the same user, with that user's rights. It
+//! does get an environment of its own: `PATH`, `USER`, `LOGNAME`, `SHELL`, `LANG`, `LC_*` and `TZ` are passed
 //! on and nothing else, and `HOME` is the task's.
 //!
 //! Everything a task starts carries `FARGATE_TASK=<its directory>` in its environment. A stop
@@ -26,9 +32,11 @@
 mod agent;
 mod config;
 mod fail;
+mod image_root;
 mod launcher;
 mod marks;
 mod record;
+mod remove;
 mod root;
 mod stop;
 mod sweep;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use fargate_core::{Error, ErrorKind, Result, TaskKey};
 
 use crate::fail;
+use crate::remove::remove_all;
 use crate::task_dir::TaskDir;
 
 /// Directories on their way out have names that no key can have.
@@ -101,17 +102,6 @@ impl Root {
             {
                 tracing::warn!(%error, "a task that is over cannot be removed");
             }
-        }
-    }
-}
-
-/// Removes a directory that somebody else may be removing too.
-fn remove_all(path: &Path) -> std::io::Result<()> {
-    loop {
-        match fs::remove_dir_all(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && path.exists() => {}
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            removed => return removed,
         }
     }
 }

@@ -39,6 +39,11 @@ impl TaskDir {
         self.0.join("home")
     }
 
+    /// What the job changes in the root file system of its image.
+    pub(crate) fn layer(&self) -> PathBuf {
+        self.0.join("layer")
+    }
+
     pub(crate) fn log_path(&self) -> PathBuf {
         self.0.join("agent.log")
     }

@@ -9,7 +9,7 @@ use fargate_core::{
 };
 
 use super::joined::Tasks;
-use crate::config::Settings;
+use crate::config::{Settings, keys};
 use crate::driver::local_directory;
 
 #[async_trait]
@@ -31,11 +31,25 @@ impl Tasks for LocalConfig {
     }
 }
 
+/// What prepare is about to do.
+pub(super) fn describe(image: Option<&str>) -> String {
+    let image = image.map(|image| format!(" with image {image}")).unwrap_or_default();
+    format!("Starting a task{image} on this machine")
+}
+
+/// Checks the directories of the images.
+pub(super) fn check(settings: &Settings) -> Result<()> {
+    config(settings)?.check()
+}
+
 /// The driver itself is the agent: no second program needs to be installed.
 pub(super) fn config(settings: &Settings) -> Result<LocalConfig> {
     let this = std::env::current_exe().map_err(|error| {
         Error::new(ErrorKind::Unexpected, "find this program", error.to_string())
     })?;
     let agent: Vec<OsString> = vec![this.into(), "agent".into()];
-    Ok(LocalConfig::new(local_directory(settings)?.join("tasks"), agent))
+    let mut config = LocalConfig::new(local_directory(settings)?.join("tasks"), agent);
+    let images = settings.text_map(keys::LOCAL_IMAGES);
+    config.images = images.into_iter().map(|(image, root)| (image, root.into())).collect();
+    Ok(config)
 }

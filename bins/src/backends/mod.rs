@@ -42,11 +42,16 @@ pub fn open(settings: &Settings) -> Result<Arc<dyn JobBackend>> {
     })
 }
 
-/// Checks what can be checked without asking anybody: contradictions, and the key file.
+/// Checks what can be checked without asking anybody: contradictions, the key file and the
+/// directories of images.
 ///
 /// # Errors
-/// As [`open`], and `InvalidConfig` when `PrivateKeyPath` cannot be used.
+/// As [`open`], and `InvalidConfig` when `PrivateKeyPath` or a directory of `[Local] Images` cannot be
+/// used.
 pub fn check(settings: &Settings) -> Result<()> {
+    if settings.text(keys::BACKEND) == Some("local") {
+        local::check(settings)?;
+    }
     open(settings)?.new_credential().map(drop)
 }
 
@@ -144,7 +149,7 @@ fn agent_keys(settings: &Settings) -> Option<&'static AgentKeys> {
 #[must_use]
 pub fn describe(settings: &Settings, image: Option<&str>) -> String {
     match settings.text(keys::BACKEND) {
-        Some("local") => "Starting a task on this machine".to_owned(),
+        Some("local") => local::describe(image),
         Some("eks") => eks::describe(settings, image.unwrap_or("?")),
         _ => ecs::describe(settings, image),
     }

@@ -162,4 +162,5 @@ keys! {
     SSH_CONNECT_TIMEOUT = "SSH.ConnectTimeout", Kind::Duration, Some("\"10s\"");
     SSH_KEEP_ALIVE = "SSH.KeepAliveInterval", Kind::Duration, Some("\"15s\"");
     LOCAL_DIRECTORY = "Local.Directory", Kind::Text, None;
+    LOCAL_IMAGES = "Local.Images", Kind::TextMap, None;
 }

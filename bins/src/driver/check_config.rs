@@ -8,7 +8,7 @@ use fargate_core::{Error, Result};
 use super::cli::Cli;
 use super::context::{load_settings, metadata_directory};
 use super::job_log::{say, say_error};
-use super::{policy, task_definition};
+use super::{local_image, policy, task_definition};
 use crate::backends;
 use crate::config::{Settings, show};
 use crate::environment;
@@ -28,6 +28,7 @@ pub(super) fn check_config(cli: &Cli) -> Result<Exit> {
         loaded.require(&path),
         task_definition::check(&loaded.settings).map_err(Error::from),
         policy::check(&loaded.settings),
+        local_image::check(&loaded.settings),
         backends::check(&loaded.settings),
         telemetry::start(&loaded.settings),
         metadata(&loaded.settings),

@@ -2,6 +2,7 @@
 
 use fargate_core::{Error, ErrorKind, Result, TaskImage};
 
+use super::local_image;
 use super::patterns::Patterns;
 use super::policy::{Policy, Ruling, Said};
 use super::refusal::Refusal;
@@ -39,6 +40,9 @@ pub(super) fn choose(
     policy: &Policy<'_>,
     request: &JobRequest,
 ) -> Result<Choice, Refusal> {
+    if local_image::are_there(settings) {
+        return local_image::choose(settings, request);
+    }
     let Some(keys) = backends::image_keys(settings) else {
         return Ok(as_it_is(settings, request));
     };

@@ -10,6 +10,7 @@ mod generate;
 mod image;
 mod image_name;
 mod job_log;
+mod local_image;
 mod output;
 mod patterns;
 mod policy;

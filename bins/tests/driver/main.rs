@@ -33,6 +33,7 @@ mod harness;
 mod hostile;
 mod jobs;
 mod keys;
+mod local_image;
 mod messages;
 mod place;
 mod scripts;

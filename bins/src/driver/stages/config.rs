@@ -7,7 +7,7 @@ use crate::backends;
 use crate::config::keys;
 use crate::driver::cli::Cli;
 use crate::driver::context::{Moment, start};
-use crate::driver::policy;
+use crate::driver::{local_image, policy};
 use crate::environment;
 use crate::exit::Exit;
 use crate::gitlab::Job;
@@ -41,12 +41,17 @@ pub(in crate::driver) fn config(cli: &Cli) -> Result<Exit> {
     // Where a helper container does a part of the job, the job has to be where both see it.
     let agent = backends::agent(&settings)?.filter(|agent| agent.helper.is_some());
     let shared = agent.as_ref().map_or(&[][..], |agent| &agent.shared);
+    let inside = local_image::directories(&settings, &environment::process)?;
+    let directory = |at: usize| match inside {
+        Some(directories) => directories.get(at).copied(),
+        None => shared.get(at).map(String::as_str),
+    };
     let answer = Answer {
         driver: Driver { name: "fargate", version: env!("CARGO_PKG_VERSION") },
         hostname: job.id.as_str(),
         shell: settings.text(keys::SHELL),
-        builds_dir: shared.first().map(String::as_str),
-        cache_dir: shared.get(1).map(String::as_str),
+        builds_dir: directory(0),
+        cache_dir: directory(1),
     };
     let failed = |error: io::Error| {
         Error::new(ErrorKind::Unexpected, "answer GitLab Runner", error.to_string())
