@@ -137,6 +137,9 @@ pub struct TryArgs {
     /// A job variable; may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_variable)]
     pub env: Vec<(String, String)>,
+    /// The image the job asks for, as after `image:`
+    #[arg(long, value_name = "IMAGE", default_value = "", hide_default_value = true)]
+    pub image: String,
 }
 
 /// What to delete.

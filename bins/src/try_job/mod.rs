@@ -28,7 +28,7 @@ pub(crate) async fn run(cli: &Cli, args: &TryArgs) -> Result<Exit> {
     // Before the signal handlers: a person who types the script must be able to end it.
     let script = read_script(&args.script)?;
     let cancel = cancelled_by_signal()?;
-    let room = Room::new(cli.config.as_deref(), &args.env)?;
+    let room = Room::new(cli.config.as_deref(), &args.env, &args.image)?;
     let mut job = Job { stages: Stages::new(cli, &room, cancel), room: &room, times: Vec::new() };
     let exit = job.run(&script).await;
     say(&job.summary());

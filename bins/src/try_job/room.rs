@@ -26,14 +26,23 @@ pub(super) struct Room {
 }
 
 impl Room {
-    pub(super) fn new(config: Option<&Path>, variables: &[(String, String)]) -> Result<Self> {
-        Self::create(config, variables).map_err(|error| {
+    /// `image` is empty for a job that names none.
+    pub(super) fn new(
+        config: Option<&Path>,
+        variables: &[(String, String)],
+        image: &str,
+    ) -> Result<Self> {
+        Self::create(config, variables, image).map_err(|error| {
             Error::new(ErrorKind::Unexpected, "set up the job's directory", error.to_string())
                 .hint("check TMPDIR, and free space there")
         })
     }
 
-    fn create(config: Option<&Path>, variables: &[(String, String)]) -> io::Result<Self> {
+    fn create(
+        config: Option<&Path>,
+        variables: &[(String, String)],
+        image: &str,
+    ) -> io::Result<Self> {
         let directory = tempfile::Builder::new().prefix("fargate-try-").tempdir()?;
         let root = directory.path();
         fs::create_dir(root.join("job"))?;
@@ -60,7 +69,7 @@ impl Room {
         ];
         all.extend(variables.iter().cloned());
         let room = Self { config, job_id, variables: all, directory };
-        fs::write(room.response(), room.response_text())?;
+        fs::write(room.response(), room.response_text(image))?;
         fs::set_permissions(room.response(), Permissions::from_mode(0o600))?;
         Ok(room)
     }
@@ -136,7 +145,7 @@ impl Room {
         text.lines().next()?.parse().ok()
     }
 
-    fn response_text(&self) -> String {
+    fn response_text(&self, image: &str) -> String {
         let variables: Vec<_> = self
             .variables
             .iter()
@@ -150,7 +159,7 @@ impl Room {
             "runner_info": { "timeout": TIMEOUT },
             "variables": variables,
             "steps": [{ "name": "script", "script": [], "timeout": TIMEOUT, "when": "on_success" }],
-            "image": { "name": "" },
+            "image": { "name": image },
             "services": [],
         })
         .to_string()

@@ -1,7 +1,9 @@
 //! Jobs on this machine whose image is a directory.
 
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use fargate_test_support::rootfs::Rootfs;
 use rustix::process::{Pid, Signal, kill_process};
@@ -24,8 +26,15 @@ fn host_with(tree: &Path) -> Host {
 
 /// What there is of tasks; the marks of stopped ones are none.
 fn tasks(host: &Host) -> Vec<PathBuf> {
-    let tasks = host.directory.path().join("local/tasks");
-    let all = fs::read_dir(tasks).into_iter().flatten().flatten().map(|entry| entry.path());
+    tasks_below(host.directory.path())
+}
+
+fn tasks_below(directory: &Path) -> Vec<PathBuf> {
+    let all = fs::read_dir(directory.join("local/tasks"))
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path());
     all.filter(|path| !path.ends_with(".stopped")).collect()
 }
 
@@ -163,6 +172,35 @@ async fn what_a_killed_agent_leaves_in_an_image_is_over_and_cleaned_up() {
     job.script("true", "build_script").await.failed_as(SYSTEM_FAILURE);
     job.cleanup().await.ok();
     assert_eq!((tasks(&host), host.metadata_files()), (Vec::new(), 0));
+}
+
+#[tokio::test]
+async fn a_user_without_rights_tries_a_job_in_an_image_and_nothing_stays() {
+    let image = Rootfs::busybox();
+    let room = tempfile::tempdir().unwrap();
+    let path = |name: &str| room.path().join(name);
+    fs::copy(env!("CARGO_BIN_EXE_fargate"), path("fargate")).unwrap();
+    fs::write(path("job.sh"), "id -u; mkdir /builds/a; echo >/builds/a/b; chmod 000 /builds/a")
+        .unwrap();
+    let config = format!(
+        "Backend = 'local'\n[Local]\nDirectory = {:?}\nImages = {{ 'alpine:*' = {:?} }}\n",
+        path("local"),
+        image.path()
+    );
+    fs::write(path("fargate.toml"), config).unwrap();
+    for path in [room.path(), &path("fargate")] {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    chown(room.path(), Some(1000), Some(1000)).unwrap();
+    let mut command = tokio::process::Command::new("setpriv");
+    command.args(["--reuid=1000", "--regid=1000", "--clear-groups"]).arg(path("fargate"));
+    command.arg("--config").arg(path("fargate.toml")).args(["try", "--image", "alpine:3"]);
+    command.arg(path("job.sh")).env("HOME", room.path()).env("TMPDIR", room.path());
+    command.current_dir(room.path()).stdin(Stdio::null());
+    let tried = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let tried = ended(tried).await.ok().says("with image alpine:3 on this machine");
+    assert_eq!(tried.stdout_text(), "0\n");
+    assert_eq!(tasks_below(room.path()), Vec::<PathBuf>::new());
 }
 
 #[tokio::test]

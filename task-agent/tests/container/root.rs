@@ -141,7 +141,7 @@ fn root_that_is_not_there_or_has_no_shell_is_told() {
 
 /// Whether anything of that command line is left on this machine.
 fn runs(word: &str) -> bool {
-    fs::read_dir("/proc").unwrap().flatten().any(|entry| {
+    fs::read_dir("/proc").expect("proc").flatten().any(|entry| {
         let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
         String::from_utf8_lossy(&line).contains(word)
     })
