@@ -125,10 +125,27 @@ impl Rootfs {
     /// # Panics
     /// When it cannot be copied.
     pub fn program(&self, from: &Path, inside: &str) {
-        let place = place(self.path(), inside);
+        let place = self.place_of_file(inside);
         fs::copy(from, &place)
             .unwrap_or_else(|error| panic!("{} to {inside}: {error}", from.display()));
         fs::set_permissions(place, fs::Permissions::from_mode(0o755)).expect("its mode");
+    }
+
+    /// Writes the file `inside`, an absolute path in it, with this mode.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn file(&self, inside: &str, text: &str, mode: u32) {
+        let place = self.place_of_file(inside);
+        fs::write(&place, text).unwrap_or_else(|error| panic!("{inside}: {error}"));
+        fs::set_permissions(place, fs::Permissions::from_mode(mode)).expect("its mode");
+    }
+
+    /// Where the file `inside` goes, in a directory that is there.
+    fn place_of_file(&self, inside: &str) -> PathBuf {
+        let place = place(self.path(), inside);
+        fs::create_dir_all(place.parent().expect("a file has a parent")).expect("a directory");
+        place
     }
 
     /// A way into it.

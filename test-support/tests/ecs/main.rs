@@ -12,4 +12,5 @@ mod images;
 mod logs;
 mod rates;
 mod sandboxes;
+mod services;
 mod tasks;
