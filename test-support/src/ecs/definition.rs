@@ -126,13 +126,22 @@ impl Definitions {
         option: &TaskDefinition,
     ) -> Result<(), ApiError> {
         let role = |name: &str| format!("arn:aws:iam::{}:role/{name}", ids::ACCOUNT);
+        let log = option.log_group.as_ref().map(|group| {
+            json!({"logDriver": "awslogs", "options": {
+                "awslogs-group": group, "awslogs-region": region, "awslogs-stream-prefix": "ci",
+            }})
+        });
         let container = |name: &String| {
-            json!({
+            let mut container = json!({
                 "name": name, "image": format!("registry.example.com/{name}:latest"),
                 "essential": true, "cpu": 0, "environment": [], "mountPoints": [],
                 "volumesFrom": [],
                 "portMappings": [{"containerPort": 22, "hostPort": 22, "protocol": "tcp"}],
-            })
+            });
+            if let Some(log) = &log {
+                container["logConfiguration"] = log.clone();
+            }
+            container
         };
         let containers: Vec<Value> = option.containers.iter().map(container).collect();
         self.register(

@@ -87,6 +87,8 @@ pub struct TaskDefinition {
     pub family: String,
     /// The containers, all essential.
     pub containers: Vec<String>,
+    /// Where all of them log, as a group of CloudWatch Logs. `None`: nowhere.
+    pub log_group: Option<String>,
 }
 
 impl TaskDefinition {
@@ -96,7 +98,14 @@ impl TaskDefinition {
         Self {
             family: family.to_owned(),
             containers: containers.iter().map(|&name| name.to_owned()).collect(),
+            log_group: None,
         }
+    }
+
+    /// Lets all of its containers log to this group of CloudWatch Logs.
+    #[must_use]
+    pub fn logging_to(self, group: &str) -> Self {
+        Self { log_group: Some(group.to_owned()), ..self }
     }
 }
 
