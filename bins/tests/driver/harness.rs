@@ -276,7 +276,17 @@ impl<'a> Job<'a> {
 
     /// Runs `body` in the shape of a script the runner writes.
     pub(crate) async fn script(&self, body: &str, stage: &str) -> Ended {
-        self.raw_script(&stage_script(body.as_bytes(), &[]), stage).await
+        self.script_with(body, &[], stage).await
+    }
+
+    /// The same with these variables, which the runner has every script export.
+    pub(crate) async fn script_with(
+        &self,
+        body: &str,
+        variables: &[(String, String)],
+        stage: &str,
+    ) -> Ended {
+        self.raw_script(&stage_script(body.as_bytes(), variables), stage).await
     }
 
     /// Runs exactly these bytes.
