@@ -20,7 +20,7 @@ pub struct Rule {
     pub refs: Option<Vec<String>>,
     /// Whether the branch or tag is protected; `None` takes both.
     pub protected: Option<bool>,
-    /// What it says, by the names in [`SAYS`].
+    /// What it says, by the names of the keys that say it for every job.
     pub says: BTreeMap<&'static str, Value>,
 }
 

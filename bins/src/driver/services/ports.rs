@@ -69,7 +69,7 @@ pub(super) fn of_all(
     let known: Vec<_> =
         ports.iter().zip(shown).filter_map(|(port, shown)| Some(((*port)?, shown))).collect();
     check(&known, agent)?;
-    Ok(ports.iter().map(|port| port.map(|port| port.number())).collect())
+    Ok(ports.iter().map(|port| port.map(Port::number)).collect())
 }
 
 fn of(request: &JobRequest, service: &JobService) -> Result<Option<Port>, Refusal> {
