@@ -4,11 +4,6 @@ use std::io;
 use std::path::Path;
 
 use fargate_core::{Error, ErrorKind, Result};
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, open, openat2};
-use rustix::io::Errno;
-
-/// What every job needs of an image.
-const SHELL: &str = "bin/sh";
 
 /// Checks that `root` can be the root directory of a job with `image`.
 pub(crate) fn check(image: &str, root: &Path) -> Result<()> {
@@ -30,10 +25,14 @@ pub(crate) fn check(image: &str, root: &Path) -> Result<()> {
 }
 
 /// Whether the file is there for those whose root directory `root` is.
+#[cfg(target_os = "linux")]
 fn has_shell(root: &Path) -> io::Result<bool> {
+    use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, open, openat2};
+    use rustix::io::Errno;
+
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let root = open(root, flags | OFlags::DIRECTORY, Mode::empty())?;
-    let shell = match openat2(&root, SHELL, flags, Mode::empty(), ResolveFlags::IN_ROOT) {
+    let shell = match openat2(&root, "bin/sh", flags, Mode::empty(), ResolveFlags::IN_ROOT) {
         Ok(shell) => shell,
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(false),
         Err(error) => return Err(error.into()),
@@ -42,6 +41,12 @@ fn has_shell(root: &Path) -> io::Result<bool> {
     let is_file = FileType::from_raw_mode(shell.st_mode) == FileType::RegularFile;
     Ok(is_file
         && Mode::from_raw_mode(shell.st_mode).intersects(Mode::XUSR | Mode::XGRP | Mode::XOTH))
+}
+
+/// Elsewhere no task can have a root directory of its own.
+#[cfg(not(target_os = "linux"))]
+fn has_shell(_: &Path) -> io::Result<bool> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "only Linux has the namespaces for it"))
 }
 
 #[cfg(test)]

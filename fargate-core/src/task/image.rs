@@ -3,7 +3,8 @@ use serde::{Deserialize, Serialize};
 /// The image one task is to run instead of its backend's own, with what belongs to it.
 ///
 /// Whoever fills it in has checked that the task may run it. A backend whose tasks have a fixed
-/// image (a task definition without the agent on ECS, this machine) ignores it and says so.
+/// image (a task definition without the agent on ECS, this machine without a directory for the
+/// image) ignores it and says so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TaskImage {
