@@ -31,6 +31,13 @@ async fn a_task_is_a_real_server_until_it_is_stopped() {
     let task = launcher.launch(&spec()).await.unwrap();
     let status = status_until(&launcher, &task, running).await;
     let address = format!("{}:{}", host(&status).unwrap(), double.options().ssh_port);
+    // RUNNING means that the server's program has been started, as on AWS.
+    for _ in 0..3000 {
+        if TcpStream::connect(&address).is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     TcpStream::connect(&address).unwrap();
     let pid = double.task(task.id()).pid.unwrap();
     launcher.stop(&task, GRACE).await.unwrap();
