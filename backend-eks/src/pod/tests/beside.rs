@@ -87,8 +87,10 @@ fn the_agent_comes_first_and_is_what_job_and_helper_run() {
 fn an_image_without_an_entry_point_of_the_tasks_runs_the_agent_alone() {
     let template = json!({ "metadata": {}, "spec": { "containers": [
         {"name": "ci-coordinator", "command": ["/old"], "args": ["-v"]},
-    ]}});
+    ], "initContainers": [{"name": "prepare"}]}});
     let pod = build(&with_agent(), &template, &spec()).unwrap();
+    assert_eq!(pod["spec"]["initContainers"][0]["name"], "fargate-agent");
+    assert_eq!(pod["spec"]["initContainers"][1], json!({"name": "prepare"}));
     let job = container(&pod, "ci-coordinator");
     assert_eq!(job["command"], json!(["/fargate/fargate-agent"]));
     assert_eq!((&job["args"], &job["image"]), (&json!([]), &json!("registry/image:1")));
