@@ -94,7 +94,7 @@ fn a_deletion_under_way_is_on_request_unless_the_cluster_says_otherwise() {
 }
 
 /// The status of the container of that name, which has ended.
-fn over(name: &str, state: Value) -> Value {
+fn over(name: &str, state: &Value) -> Value {
     let mut one = own(&json!({ "terminated": state }))[0].take();
     one["name"] = name.into();
     one
@@ -103,7 +103,7 @@ fn over(name: &str, state: Value) -> Value {
 #[test]
 fn what_has_failed_beside_a_job_does_not_explain_its_deletion() {
     let mut containers = own(&json!({"running": {}}));
-    let failed = over("db", json!({"exitCode": 137, "reason": "OOMKilled"}));
+    let failed = over("db", &json!({"exitCode": 137, "reason": "OOMKilled"}));
     containers.as_array_mut().expect("a list").push(failed);
     let mut deleted = pod(&json!({"phase": "Running", "containerStatuses": containers}));
     deleted.metadata.deletion_timestamp =
@@ -117,7 +117,7 @@ fn what_has_failed_beside_a_job_does_not_explain_its_deletion() {
 #[test]
 fn with_the_agent_the_hint_is_about_what_has_ended() {
     let hint = |bringer: i32, containers: Value| {
-        let inits = json!([over(AgentSetup::BRINGER, json!({ "exitCode": bringer }))]);
+        let inits = json!([over(AgentSetup::BRINGER, &json!({ "exitCode": bringer }))]);
         let status = json!({"phase": "Failed", "initContainerStatuses": inits,
             "containerStatuses": containers});
         let stop = stopped(&pod(&status));
