@@ -37,7 +37,7 @@ impl Cluster {
 }
 
 /// A job in busybox with this service.
-fn job_with(host: &Host, service: Value) -> Job<'_> {
+fn job_with<'a>(host: &'a Host, service: &Value) -> Job<'a> {
     let job = host.job_with_image(json!({"name": "busybox:1"}));
     job.respond("services", json!([service]));
     job
@@ -59,7 +59,7 @@ const SERVE: &str = "mkdir /www && echo \"$GREETING\" > /www/x && exec httpd -f 
 async fn a_whole_job(way: &str) {
     let cluster = Cluster::start().await;
     let host = cluster.host(way);
-    let job = job_with(&host, service(SERVE, 8080));
+    let job = job_with(&host, &service(SERVE, 8080));
     job.config().await.ok();
     job.prepare().await.ok().says("Starting a pod of busybox:1").says(" is up (");
     for stage in RUN_STAGES {
@@ -109,14 +109,14 @@ async fn a_service_in_a_pod_that_crashes_is_a_warning_with_its_last_words() {
     let cluster = Cluster::start().await;
     let host = cluster.host("ssh");
     let crash = service("echo no password given; exit 1", 8080);
-    let job = job_with(&host, crash.clone());
+    let job = job_with(&host, &crash);
     let prepared = job.prepare().await.ok();
     prepared.says("probably didn't start properly").says("    no password given");
     job.script("echo works", "build_script").await.ok();
     job.cleanup().await.ok();
 
     cluster.double.inject(Fault::new("get", "pods/log", Trouble::Forbidden));
-    let job = job_with(&host, crash);
+    let job = job_with(&host, &crash);
     job.prepare().await.ok().says("probably didn't start properly").says("pods/log");
     job.script("echo works", "build_script").await.ok();
     job.cleanup().await.ok();
@@ -127,7 +127,7 @@ async fn a_service_in_a_pod_that_crashes_is_a_warning_with_its_last_words() {
 async fn an_image_of_a_service_in_a_pod_that_cannot_be_pulled_ends_the_wait() {
     let cluster = Cluster::start().await;
     let host = cluster.host("port-forward");
-    let job = job_with(&host, json!({"name": "registry.example.com/nothing:1"}));
+    let job = job_with(&host, &json!({"name": "registry.example.com/nothing:1"}));
     let refused = job.prepare().await.failed_as(SYSTEM_FAILURE);
     refused.says("cannot start").says("registry.example.com/nothing:1");
     job.cleanup().await.ok();
