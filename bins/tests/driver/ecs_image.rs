@@ -64,6 +64,19 @@ async fn a_whole_job_on_ecs_in_an_unmodified_image() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_does_not_prove_its_host_key_gets_no_script() {
+    let registry = Registry::start().await;
+    let host = registry.host(&["busybox:*"]);
+    let agent = "FARGATE_HOST_SECRET=another exec /fargate/fargate-agent";
+    let entrypoint = ["/bin/sh", "-c", agent];
+    let job = host.job_with_image(json!({"name": "busybox:1", "entrypoint": entrypoint}));
+    let ended = job.prepare().await.failed_as(SYSTEM_FAILURE);
+    ended.says("does not prove to be the task that was started");
+    job.cleanup().await.ok();
+    registry.nothing_runs().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_job_without_an_image_runs_in_the_task_definitions_under_the_agent() {
     let registry = Registry::start().await;
     whole_job(&registry.host(&["busybox:*"])).await;
