@@ -52,13 +52,13 @@ async fn respond(site: &Site, request: Request<Incoming>) -> io::Result<Response
     let (status, body) = if let Some(name) = path.strip_prefix("/cache/") {
         cache(site, &parts, name, body)
     } else {
-        artifacts(site, &parts, body)
+        artifacts(site, &parts, &body)
     };
     Response::builder().status(status).body(Full::new(body)).map_err(io::Error::other)
 }
 
 /// `/api/v4/jobs/:id/artifacts`: the status codes are those of GitLab's API for runners.
-fn artifacts(site: &Site, request: &Parts, body: Bytes) -> (u16, Bytes) {
+fn artifacts(site: &Site, request: &Parts, body: &Bytes) -> (u16, Bytes) {
     let id = request.uri.path().strip_prefix("/api/v4/jobs/");
     let id = id.and_then(|rest| rest.strip_suffix("/artifacts")?.parse().ok());
     let Some(id) = id else { return (404, Bytes::new()) };
@@ -68,7 +68,7 @@ fn artifacts(site: &Site, request: &Parts, body: Bytes) -> (u16, Bytes) {
     let key = store::artifacts(id);
     match request.method {
         Method::GET => found(site, &key),
-        Method::POST => match store::file_of_form(header(request, "content-type"), &body) {
+        Method::POST => match store::file_of_form(header(request, "content-type"), body) {
             Some(file) => {
                 site.store.put(key, file);
                 (201, Bytes::new())

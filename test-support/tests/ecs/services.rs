@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::images::{Containers, container, script, with_fields};
 
-fn service(name: &str, image: &str, environment: serde_json::Value) -> serde_json::Value {
+fn service(name: &str, image: &str, environment: &serde_json::Value) -> serde_json::Value {
     json!({"name": name, "image": image, "essential": false, "environment": environment})
 }
 
@@ -28,7 +28,7 @@ async fn the_database_takes_its_user_password_and_name_from_its_variables() {
                 PGPASSWORD=wrong $q app -c 'select 2' 2>&1; \
                 PGPASSWORD=\"it's secret\" $q app -c 'select current_user, current_database(), 6*7'";
     let client = with_fields(script("main", look), json!({"image": "client"}));
-    let arn = world.run(&[], json!([client, service("db", "server", environment)])).await;
+    let arn = world.run(&[], json!([client, service("db", "server", &environment)])).await;
     let task = world.stopped(&arn).await;
     let log = world.double.container_log(&arn, "main");
     let server = world.double.container_log(&arn, "db");
@@ -52,7 +52,7 @@ async fn services_of_which_something_is_wrong_are_as_they_say() {
     })
     .await;
     let look = "for i in $(seq 300); do nc 127.0.0.1 6379 </dev/null && exit 9; sleep 0.2; done";
-    let services = images.iter().map(|(name, _)| service(name, name, json!([])));
+    let services = images.iter().map(|(name, _)| service(name, name, &json!([])));
     let all: Vec<_> = [script("main", look)].into_iter().chain(services).collect();
     let arn = world.run(&[], json!(all)).await;
     let task = world.stopped(&arn).await;

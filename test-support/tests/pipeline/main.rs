@@ -101,10 +101,8 @@ async fn caches_are_read_and_written_with_the_urls_that_allow_it() {
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("FATAL: file does not exist"), "{said}");
 
-    let archive = format!(
-        "mkdir /deps; cd /; echo one >deps/a; \
-         gitlab-runner-helper cache-archiver --file /c/cache.zip --timeout 10 --path deps --url"
-    );
+    let archive = "mkdir /deps; cd /; echo one >deps/a; \
+         gitlab-runner-helper cache-archiver --file /c/cache.zip --timeout 10 --path deps --url";
     let (code, said) = world.script(&format!("{archive} '{url}0'")).await;
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("received: 403"), "{said}");
