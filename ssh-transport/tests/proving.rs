@@ -1,5 +1,7 @@
 //! Tasks that prove their host key, and those who pretend to be one.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 #[path = "common/impostor.rs"]
 mod impostor;
@@ -67,8 +69,7 @@ async fn banner(agent: &Agent) -> String {
     let at = ("127.0.0.1", agent.port());
     let mut client = client::connect(config, at, Reader(Arc::clone(&read))).await.unwrap();
     assert!(!client.authenticate_none("root").await.unwrap().success());
-    let read = read.lock().unwrap().clone();
-    read
+    read.lock().unwrap().clone()
 }
 
 #[tokio::test]
