@@ -53,7 +53,10 @@ async fn services_of_which_something_is_wrong_are_as_they_say() {
     .await;
     let look = "for i in $(seq 300); do nc 127.0.0.1 6379 </dev/null && exit 9; sleep 0.2; done";
     let services = images.iter().map(|(name, _)| service(name, name, &json!([])));
-    let all: Vec<_> = [script("main", look)].into_iter().chain(services).collect();
+    let ended = ["dead", "bare"];
+    let ended = ended.map(|name| json!({"containerName": name, "condition": "COMPLETE"}));
+    let main = with_fields(script("main", look), json!({"dependsOn": ended}));
+    let all: Vec<_> = [main].into_iter().chain(services).collect();
     let arn = world.run(&[], json!(all)).await;
     let task = world.stopped(&arn).await;
     assert_eq!(container(&task, "main")["exitCode"], 9, "{task:#}");
