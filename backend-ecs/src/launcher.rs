@@ -50,7 +50,8 @@ use crate::{address, adopt, client, container_log, tags};
 ///   here until it does, for [`EcsPace::invisible`](crate::EcsPace::invisible) at most.
 /// - [`log`](TaskLauncher::log): from CloudWatch Logs, where the task definition logs there with
 ///   `awslogs`; what a container wrote a moment ago may not be there yet.
-/// - [`TaskSpec::deadline`] is not enforced: ECS knows no such limit.
+/// - [`TaskSpec::deadline`] is the agent's to enforce: ECS knows no such limit, so without
+///   [`EcsConfig::agent`] nobody does.
 /// - Images and services in [`TaskSpec::needs`] are ignored without [`EcsConfig::agent`], because
 ///   RunTask overrides no image; sizes, capacity and role are not. With it, the launch runs a task
 ///   definition that is derived for them, and registers it first where nobody has yet, within the

@@ -48,8 +48,10 @@ fn containers(config: &EcsConfig, spec: &TaskSpec) -> Vec<ContainerOverride> {
     if let Some(secret) = &spec.host_secret {
         way_in.insert(host_proof::VARIABLE, secret.expose());
     }
-    // The job's container goes first.
-    let mut all = vec![container(&config.container, way_in.clone())];
+    // The job's container goes first. With it the task ends.
+    let deadline = spec.deadline.map(|deadline| format!("{}s", deadline.as_secs().max(1)));
+    let own = deadline.iter().map(|deadline| (AgentSetup::DEADLINE, deadline.as_str()));
+    let mut all = vec![container(&config.container, way_in.clone().into_iter().chain(own))];
     if agent.helper.is_some() {
         all.push(container(AgentSetup::HELPER, way_in));
     }

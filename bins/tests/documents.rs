@@ -69,6 +69,24 @@ fn every_promise_names_tests_that_exist() {
 }
 
 #[test]
+fn each_row_of_the_comparison_with_gitlabs_executors_names_tests_that_exist() {
+    let mut known = BTreeSet::new();
+    tests(&root(), &mut known);
+    let readme = document("README.md");
+    let table = readme.split_once("| keyword |").unwrap().1;
+    let rows: Vec<_> = table.lines().skip(2).take_while(|line| line.starts_with('|')).collect();
+    assert!(rows.len() > 8, "{rows:?}");
+    for row in rows {
+        let shown_by = row.trim_end_matches('|').rsplit('|').next().unwrap();
+        let names: Vec<_> = shown_by.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "no test shows {row}");
+        for name in names {
+            assert!(known.contains(name), "the README names {name}, which is no test");
+        }
+    }
+}
+
+#[test]
 fn the_readme_lists_every_key_with_its_default() {
     let readme = document("README.md");
     let readme = readme.split_once("\n## Configuration").unwrap().1;

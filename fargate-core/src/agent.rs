@@ -53,6 +53,8 @@ impl AgentSetup {
     /// The agent's exit code in an image without a shell. A platform tells a task's exit code, but
     /// not its log.
     pub const NO_SHELL: u8 = 5;
+    /// The variable with the time after which the agent ends, and the task with it, such as `2h`.
+    pub const DEADLINE: &str = "FARGATE_AGENT_DEADLINE";
     /// Links to programs under the names that scripts use, in the volume.
     pub const LINKS: &str = "/fargate/bin";
 

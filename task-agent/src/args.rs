@@ -46,7 +46,7 @@ pub struct AgentArgs {
     pub more_path: Option<OsString>,
 
     /// End after this time, with everything that was started, such as "2h"
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", env = AgentSetup::DEADLINE, value_parser = humantime::parse_duration)]
     pub deadline: Option<Duration>,
 
     /// Time between TERM and KILL when the agent ends

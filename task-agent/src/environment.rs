@@ -12,13 +12,14 @@ use crate::shell;
 pub(crate) const KEY: &str = "SSH_PUBLIC_KEY";
 
 /// What is meant for the agent, and nothing of a script's.
-const OWN: [&str; 6] = [
+const OWN: [&str; 7] = [
     KEY,
     host_proof::VARIABLE,
     AgentSetup::LISTEN,
     AgentSetup::HOSTS,
     AgentSetup::UMASK,
     AgentSetup::MORE_PATH,
+    AgentSetup::DEADLINE,
 ];
 
 /// The secret to prove the host key with; an empty one proves nothing to anybody.

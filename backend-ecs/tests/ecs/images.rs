@@ -1,6 +1,8 @@
 //! Jobs' images for real: the double runs the containers of the derived definitions in root file
 //! systems of their own, and the agent comes into them from its own image.
 
+use std::time::Duration;
+
 use fargate_core::testkit::LauncherBench;
 use fargate_core::{StopCause, TaskImage, TaskLauncher, TaskStatus};
 
@@ -49,6 +51,21 @@ async fn image_that_does_not_exist_is_told() {
     };
     assert_eq!(stopped.cause, StopCause::Image);
     assert!(stopped.reason.contains("missing:1: not found"), "{stopped:?}");
+}
+
+/// Whoever was to stop it is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_under_the_agent_ends_itself_at_its_deadline() {
+    let registry = Registry::start().await;
+    let launcher = launcher(&registry.double, registry.config()).await;
+    let spec = spec().image(TaskImage::new("busybox:1")).deadline(Duration::from_secs(2));
+    let task = launcher.launch(&spec).await.expect("a task");
+    let over = |status: &TaskStatus| matches!(status, TaskStatus::Stopped(_));
+    let TaskStatus::Stopped(stopped) = status_until(&launcher, &task, over).await else {
+        panic!("stopped")
+    };
+    assert_eq!(stopped.cause, StopCause::Exited);
+    assert_eq!(registry.double.running(), 0);
 }
 
 /// The conformance suite with containers under an agent.

@@ -23,7 +23,9 @@ impl World {
         let images = AgentImages::new();
         let options = EcsOptions { images: images.all(), ..EcsOptions::default() };
         let double = EcsDouble::start(options).await;
-        let more = format!("  AgentImage = \"{AGENT_IMAGE}\"\n  AllowedImages = [\"busybox:*\"]\n");
+        let more = format!(
+            "  AgentImage = \"{AGENT_IMAGE}\"\n  HelperImage = \"none\"\n  AllowedImages = [\"busybox:*\"]\n"
+        );
         Self { host: Host::ecs(&double, &more), double, _images: images }
     }
 

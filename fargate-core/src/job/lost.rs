@@ -70,6 +70,7 @@ impl JobLife {
         let mut spec = TaskSpec::new(record.key.clone(), self.job.owner()?, public);
         spec.labels.clone_from(&record.labels);
         spec.needs.clone_from(&record.needs);
+        spec.deadline = record.deadline;
         spec.host_secret.clone_from(&record.credential.host_secret);
         Ok(spec)
     }

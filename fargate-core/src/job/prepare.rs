@@ -85,7 +85,7 @@ impl JobLife {
                 Some(record) => record,
                 None => self.new_record(plan)?,
             };
-            let error = match self.attempt(&mut record, plan, deadline, cancel).await {
+            let error = match self.attempt(&mut record, deadline, cancel).await {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
@@ -116,6 +116,7 @@ impl JobLife {
         );
         record.labels.clone_from(&plan.labels);
         record.needs.clone_from(&plan.needs);
+        record.deadline = plan.task_deadline;
         self.store.save(&record)?;
         Ok(record)
     }
@@ -161,7 +162,6 @@ impl JobLife {
     async fn attempt(
         &self,
         record: &mut JobRecord,
-        plan: &PreparePlan,
         deadline: Instant,
         cancel: &CancellationToken,
     ) -> Result<()> {
@@ -176,7 +176,7 @@ impl JobLife {
         let task = match &record.task {
             Some(task) => task.clone(),
             None => {
-                let task = self.launch(record, plan, deadline, cancel).await?;
+                let task = self.launch(record, deadline, cancel).await?;
                 record.task = Some(task.clone());
                 self.store.save(record)?;
                 self.tell(&JobEvent::Launched { task: &task, took: launched.elapsed() });
@@ -254,14 +254,12 @@ impl JobLife {
     async fn launch(
         &self,
         record: &JobRecord,
-        plan: &PreparePlan,
         deadline: Instant,
         cancel: &CancellationToken,
     ) -> Result<TaskHandle> {
         self.tell(&JobEvent::Launching);
         let left = deadline.saturating_duration_since(Instant::now());
-        let mut spec = self.spec(record)?.launch_timeout(left);
-        spec.deadline = plan.task_deadline;
+        let spec = self.spec(record)?.launch_timeout(left);
         let launcher = self.launcher().await?;
         let launch = launcher.launch(&spec);
         tokio::pin!(launch);

@@ -26,6 +26,9 @@ pub struct JobRecord {
     /// What it is launched with, for the same reason.
     #[serde(flatten)]
     pub needs: TaskNeeds,
+    /// How long its task may live, for the same reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<Duration>,
     /// The task, once the backend has accepted it.
     pub task: Option<TaskHandle>,
     /// Where it accepts commands, once it does; with its host key.
@@ -51,6 +54,7 @@ impl JobRecord {
             created: now().as_secs(),
             labels: BTreeMap::new(),
             needs: TaskNeeds::default(),
+            deadline: None,
             task: None,
             endpoint: None,
             helper: None,

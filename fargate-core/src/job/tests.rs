@@ -219,6 +219,7 @@ async fn a_key_is_launched_again_with_the_image_it_had() {
     let asked_for = |image: Option<&str>| {
         let mut plan = plan();
         plan.needs.image = image.map(|name| TaskImage::new(name).entrypoint(["/init", "-v"]));
+        plan.task_deadline = image.map(|name| Duration::from_secs(name.len() as u64));
         plan
     };
     for (first, second) in [(Some("a:1"), Some("b:1")), (None, Some("b:1")), (Some("a:1"), None)] {
@@ -233,7 +234,11 @@ async fn a_key_is_launched_again_with_the_image_it_had() {
         let asked = world.cloud.asked();
         assert_eq!(asked.len(), 2);
         assert_eq!(asked[0].needs.image, asked_for(first).needs.image);
-        assert_eq!((&asked[0].key, &asked[0].needs.image), (&asked[1].key, &asked[1].needs.image));
+        assert_eq!((&asked[0].key, &asked[0].needs), (&asked[1].key, &asked[1].needs));
+        assert_eq!(
+            (asked[0].deadline, asked[1].deadline),
+            (asked_for(first).task_deadline, asked[0].deadline)
+        );
         world.cleanup_leaves_nothing().await;
     }
 }

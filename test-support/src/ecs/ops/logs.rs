@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::ecs::api_error::ApiError;
 use crate::container::Group;
+use crate::ecs::api_error::ApiError;
 use crate::ecs::request::{Request, list, text};
 use crate::ecs::state::World;
 use crate::ecs::{ids, task::Task};

@@ -1,5 +1,7 @@
 //! The helper container and the services, and what all containers have in common.
 
+use fargate_core::PullPolicy;
+
 use super::*;
 
 fn with_helper() -> AgentSetup {
@@ -194,4 +196,22 @@ fn names_of_images_that_ecs_does_not_take_are_told_apart() {
     let needs = with_services([TaskService::new("db", long())]);
     let said = refusal(&super::agent(), &base(|_| {}), &needs);
     assert!(said.starts_with("the image of the service \"db\" has a name of 256"), "{said}");
+}
+
+/// Fargate pulls for every task.
+#[test]
+fn a_pull_policy_makes_no_other_definition() {
+    let with = |policy: PullPolicy| {
+        let mut needs = with_services([postgres()]);
+        for image in
+            needs.image.iter_mut().chain(needs.services.iter_mut().map(|one| &mut one.image))
+        {
+            image.pull_policy = Some(policy);
+        }
+        laid_by(&with_helper(), &base(|_| {}), &needs).unwrap()
+    };
+    let plain = laid_by(&with_helper(), &base(|_| {}), &with_services([postgres()])).unwrap();
+    for policy in [PullPolicy::Always, PullPolicy::IfNotPresent, PullPolicy::Never] {
+        assert_eq!(with(policy), plain, "{policy:?}");
+    }
 }
