@@ -7,7 +7,7 @@ use fargate_core::{AgentSetup, StopCause, Stopped};
 pub(crate) fn stopped(task: &Task, container: &str) -> Stopped {
     let reason = task.stopped_reason().unwrap_or_default();
     let container_reasons: Vec<&str> =
-        task.containers().iter().filter_map(Container::reason).collect();
+        decisive(task, container).filter_map(Container::reason).collect();
     let everything =
         std::iter::once(reason).chain(container_reasons.iter().copied()).collect::<Vec<_>>();
     let cause = cause(task.stop_code(), &everything.join("\n"));
@@ -95,15 +95,32 @@ fn sentence(task: &Task, container: &str, cause: StopCause) -> String {
 /// The container whose end explains the task's: one with a reason, then the job's own, then one
 /// that failed.
 fn ended_container<'a>(task: &'a Task, container: &str) -> Option<&'a Container> {
-    let all = task.containers();
+    let all = || decisive(task, container);
     let failed = |one: &&Container| one.exit_code().is_some_and(|code| code != 0);
     let own = |one: &&Container| one.name() == Some(container);
-    all.iter()
+    all()
         .find(|one| own(one) && one.reason().is_some())
-        .or_else(|| all.iter().find(|one| one.reason().is_some()))
-        .or_else(|| all.iter().find(|one| own(one) && failed(one)))
-        .or_else(|| all.iter().find(failed))
-        .or_else(|| all.iter().find(own))
+        .or_else(|| all().find(|one| one.reason().is_some()))
+        .or_else(|| all().find(|one| own(one) && failed(one)))
+        .or_else(|| all().find(failed))
+        .or_else(|| all().find(own))
+}
+
+/// The containers that can end the task. One that ended earlier beside the job, as a service may,
+/// has not; but whatever keeps a task from starting has.
+fn decisive<'a, 'b>(
+    task: &'a Task,
+    container: &'b str,
+) -> impl Iterator<Item = &'a Container> + use<'a, 'b> {
+    let every = !is_under_agent(task) || task.stop_code() == Some(&TaskStopCode::TaskFailedToStart);
+    let own = [container, AgentSetup::HELPER, AgentSetup::BRINGER];
+    task.containers()
+        .iter()
+        .filter(move |one| every || one.name().is_some_and(|name| own.contains(&name)))
+}
+
+fn is_under_agent(task: &Task) -> bool {
+    task.containers().iter().any(|one| one.name() == Some(AgentSetup::BRINGER))
 }
 
 /// How a container ended. A reason that is part of `said` is not told again.
@@ -120,8 +137,7 @@ fn container_line(container: &Container, said: &str) -> Option<String> {
 
 /// What to do about a container that ended by itself.
 fn exit_hint(task: &Task, container: &str) -> Option<&'static str> {
-    let brought = task.containers().iter().any(|one| one.name() == Some(AgentSetup::BRINGER));
-    if !brought {
+    if !is_under_agent(task) {
         return Some(
             "the container's main process ended: its entry point must keep sshd in the foreground \
              (sshd -D); see the container's log",

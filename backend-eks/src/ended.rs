@@ -4,7 +4,7 @@ use fargate_core::{AgentSetup, StopCause, Stopped};
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod, PodStatus};
 
 use crate::pod::CONTAINER;
-use crate::status::{every_container, has_agent, has_ended, own_state};
+use crate::status::{ended_helper, every_container, has_agent, has_ended, own_state};
 
 /// The end of `pod`.
 pub(crate) fn stopped(pod: &Pod) -> Stopped {
@@ -117,12 +117,14 @@ fn terminated(
     every_container(status).filter_map(|one| Some((one, one.state.as_ref()?.terminated.as_ref()?)))
 }
 
-/// The container whose end explains the pod's: the job's own, else one that failed.
+/// The container whose end explains the pod's: the job's own, else the helper, else one that failed.
 fn ended_container(status: &PodStatus) -> Option<(&ContainerStatus, &ContainerStateTerminated)> {
     let own = terminated(status).find(|(one, _)| one.name == CONTAINER);
     // What has failed beside a job that runs has not ended the pod.
     let runs = own_state(status).is_some_and(|state| state.running.is_some());
-    own.or_else(|| terminated(status).find(|(_, state)| state.exit_code != 0 && !runs))
+    let helper = ended_helper(status).map(|helper| helper.name.as_str());
+    own.or_else(|| terminated(status).find(|(one, _)| Some(one.name.as_str()) == helper))
+        .or_else(|| terminated(status).find(|(_, state)| state.exit_code != 0 && !runs))
 }
 
 fn sentence(

@@ -54,9 +54,15 @@ pub(crate) fn build(config: &EksConfig, template: &Value, spec: &TaskSpec) -> Re
     if let Some(deadline) = spec.deadline.into_iter().chain(config.deadline).min() {
         pod["spec"]["activeDeadlineSeconds"] = whole_seconds(deadline).max(1).into();
     }
+    let pods_user = pod["spec"]["securityContext"]["runAsUser"].is_number();
     for container in jobs_containers(&mut pod) {
         if let Some(image) = &spec.needs.image {
-            image::put(image, container)?;
+            let mut image = image.clone();
+            if pods_user || container["securityContext"]["runAsUser"].is_number() {
+                // Whom jobs run as is the operator's word first.
+                image.user = None;
+            }
+            image::put(&image, container)?;
         }
         if config.connect == Connect::Exec {
             image::wait_for_scripts(spec.needs.image.as_ref(), container);

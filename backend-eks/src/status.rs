@@ -75,6 +75,14 @@ pub(crate) fn is_over(pod: &Pod) -> bool {
         || matches!(status.phase.as_deref(), Some("Succeeded" | "Failed"))
         // A sidecar may live on without the jobs' container.
         || own_state(status).is_some_and(|state| state.terminated.is_some())
+        || ended_helper(status).is_some()
+}
+
+/// The helper container, once it is over: a job cannot go on without it.
+pub(crate) fn ended_helper(status: &PodStatus) -> Option<&ContainerStatus> {
+    let ended = |one: &ContainerStatus| one.state.as_ref()?.terminated.as_ref().map(drop);
+    let helper = containers(status).find(|one| one.name == AgentSetup::HELPER);
+    helper.filter(|one| has_agent(status) && ended(one).is_some())
 }
 
 /// Whether nothing of the pod runs any more.

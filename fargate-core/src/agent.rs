@@ -1,6 +1,6 @@
 //! The agent that is put into the containers of a task.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::{Error, ErrorKind, ExecRequest, Result, TaskImage, TaskService};
@@ -90,6 +90,14 @@ impl AgentSetup {
                 "set a port from 1 to 65534 that the security groups let in, and the next one",
             );
         }
+        let trimmed = |path: &String| path.trim_end_matches('/').to_owned();
+        let different: BTreeSet<String> = self.shared.iter().map(trimmed).collect();
+        if different.len() < self.shared.len() || self.helper.is_some() && self.shared.is_empty() {
+            return wrong(
+                "SharedDirectories names none, or one twice".into(),
+                "name each once: with a helper the first is what jobs are built in",
+            );
+        }
         for path in &self.shared {
             let plain = path.starts_with('/')
                 && path.len() > 1
@@ -166,13 +174,18 @@ mod tests {
     fn what_cannot_work_is_named() {
         assert!(AgentSetup::new("agent:1").check().is_ok());
         type Break = fn(&mut AgentSetup);
-        let table: [(&str, Break); 6] = [
+        let table: [(&str, Break); 8] = [
             ("AgentImage", |setup| setup.image.name = " ".to_owned()),
             ("HelperImage", |setup| setup.helper = Some(TaskImage::new(""))),
             ("port is 0", |setup| setup.port = 0),
             ("port is 65535", |setup| setup.port = u16::MAX),
             ("share", |setup| setup.shared.push("builds".to_owned())),
             ("share", |setup| setup.shared.push("/fargate/".to_owned())),
+            ("twice", |setup| setup.shared.push("/builds/".to_owned())),
+            ("none", |setup| {
+                setup.helper = Some(TaskImage::new("helper:1"));
+                setup.shared.clear();
+            }),
         ];
         for (word, break_it) in table {
             let mut setup = AgentSetup::new("agent:1");

@@ -153,3 +153,26 @@ fn an_exit_where_the_agent_was_brought_along_is_told_in_its_terms() {
     let hint = stopped(&pod(&with_container("Error", 5))).hint.expect("a hint");
     assert!(hint.contains("sshd"), "{hint}");
 }
+
+#[test]
+fn a_helper_that_is_over_ends_the_pod_and_a_service_does_not() {
+    let container = |name: &str, state: Value| {
+        json!({"name": name, "image": "i", "imageID": "", "ready": false, "restartCount": 0,
+            "state": state})
+    };
+    let with = |name: &str| {
+        let mut status =
+            json!({"phase": "Running", "containerStatuses": own(&json!({"running": {}}))});
+        let ended = json!({"terminated": {"exitCode": 5}});
+        status["containerStatuses"].as_array_mut().unwrap().push(container(name, ended));
+        status["initContainerStatuses"] =
+            json!([container(AgentSetup::BRINGER, json!({"terminated": {"exitCode": 0}}))]);
+        pod(&status)
+    };
+    assert!(!crate::status::is_over(&with("db")));
+    let helper = with(AgentSetup::HELPER);
+    assert!(crate::status::is_over(&helper));
+    let stop = stopped(&helper);
+    assert!(stop.reason.contains("fargate-helper exited with code 5"), "{}", stop.reason);
+    assert!(stop.hint.is_some_and(|hint| hint.contains("without a shell")));
+}

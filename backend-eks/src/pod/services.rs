@@ -27,6 +27,11 @@ pub(super) fn add_all(pod: &mut Value, services: &[TaskService]) -> Result<()> {
         }
         add(pod, "containers", container)?;
     }
+    if let Some(all) = pod["spec"]["containers"].as_array_mut() {
+        // The kubelet starts containers in their order, each after its image was pulled: scripts
+        // begin, and services are waited for, once the jobs' container runs.
+        all.rotate_right(services.len());
+    }
     let names = names_of(services).filter(|name| names::is_dns_name(name));
     let names: BTreeSet<&str> = names.collect();
     if names.is_empty() {

@@ -18,6 +18,8 @@ pub struct Abilities {
     pub containers: usize,
     /// How many characters the services' variables may take together.
     pub service_variables: usize,
+    /// The most ephemeral storage, in GiB.
+    pub storage: u32,
     /// The keys with the CPU and the memory of tasks that ask for none, written as ECS has them.
     pub size_keys: Option<(&'static str, &'static str)>,
     /// The size a task gets that is to have that much CPU, in units of 1/1024 vCPU, and memory, in
@@ -26,13 +28,15 @@ pub struct Abilities {
 }
 
 /// Ten containers are the quota "Containers per task definition" of Amazon ECS. The variables are a
-/// part of RunTask's overrides, which hold 8192 characters, with keys, role and sizes.
+/// part of RunTask's overrides, which hold 8192 characters, with two keys (RSA's of 4096 bits are the
+/// longest), role and sizes.
 pub(super) const ECS: Abilities = Abilities {
     arm64: true,
     spot: true,
     kubernetes: false,
     containers: 10,
-    service_variables: 7000,
+    service_variables: 5900,
+    storage: 200,
     size_keys: Some((keys::CPU, keys::MEMORY)),
     fit: |cpu, memory| EcsSize::at_least(cpu, memory).map(|size| (size.cpu, size.memory)),
 };
@@ -46,6 +50,7 @@ pub(super) const EKS: Abilities = Abilities {
     containers: usize::MAX,
     // A pod is 1.5 MiB at most, the limit of a request to etcd, with everything in it.
     service_variables: 512 << 10,
+    storage: 175,
     size_keys: None,
     fit: |cpu, memory| {
         let cores = format!("{}m", (u64::from(cpu) * 1000).div_ceil(1024));

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use fargate_core::{Error, ErrorKind, Result};
 
 use super::cli::Cli;
+use super::task_definition;
 use crate::config::{Loaded, Origin, Settings, Value, keys, load};
 use crate::environment::{self, Lookup, text};
 use crate::telemetry;
@@ -47,7 +48,9 @@ fn apply(cli: &Cli, get: Lookup<'_>, settings: &mut Settings) {
     for (path, flag_value, flag, variable) in overrides {
         if let Some(value) = flag_value.clone().filter(|value| !value.is_empty()) {
             settings.set(path, Value::Text(value), Origin::Flag(flag));
-        } else if let Some(value) = text(get, variable).filter(|value| !value.is_empty()) {
+        } else if task_definition::may_be_chosen(settings, path)
+            && let Some(value) = text(get, variable).filter(|value| !value.is_empty())
+        {
             settings.set(path, Value::Text(value), Origin::Variable(variable));
         }
     }
@@ -139,6 +142,20 @@ mod tests {
     }
 
     const FILE: &str = "[Fargate]\nTaskDefinition = 'file'\nPlatformVersion = '1.3.0'\n";
+
+    #[test]
+    fn where_there_is_a_policy_a_job_chooses_no_definition_that_nobody_allows() {
+        let variable = [("CUSTOM_ENV_FARGATE_TASK_DEFINITION", "variable")];
+        for (more, chosen) in [
+            ("", "variable"),
+            ("AgentImage = 'a:1'\n", "file"),
+            ("[Policy]\nMaxCPU = 1024\n", "file"),
+            ("AgentImage = 'a:1'\nAllowedTaskDefinitions = ['v*']\n", "variable"),
+        ] {
+            let settings = applied(&[], &variable, &format!("{FILE}{more}"));
+            assert_eq!(settings.text(keys::TASK_DEFINITION), Some(chosen), "{more}");
+        }
+    }
 
     #[test]
     fn a_flag_beats_a_variable_beats_the_file() {

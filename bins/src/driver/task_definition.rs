@@ -5,6 +5,34 @@ use fargate_core::{Error, ErrorKind};
 use super::patterns::{Patterns, Star};
 use super::refusal::Refusal;
 use crate::config::{Origin, Settings, Value, keys};
+use crate::environment::{Lookup, text};
+
+/// What the job's author sets to choose one.
+const VARIABLE: &str = "CUSTOM_ENV_FARGATE_TASK_DEFINITION";
+
+/// Whether the variable for `path` counts. Without a word about which definitions are allowed any
+/// is, as in the Go driver; but where the operator says what else jobs may have, a definition of
+/// their own choice, with its role, secrets and size, would be a way around that.
+pub(super) fn may_be_chosen(settings: &Settings, path: &str) -> bool {
+    let is_set = |key: &str| settings.get(key).is_some();
+    let mut policy = keys::KEYS.iter().map(|key| key.path).filter(|key| key.starts_with("Policy."));
+    path != keys::TASK_DEFINITION
+        || is_set(keys::ALLOWED_TASK_DEFINITIONS)
+        || !(is_set(keys::AGENT_IMAGE) || policy.any(is_set))
+}
+
+/// What the job's author should know of a choice that does not count.
+pub(super) fn note(settings: &Settings, get: Lookup<'_>) -> Option<String> {
+    let asked = text(get, VARIABLE).filter(|asked| !asked.is_empty())?;
+    let unused = !may_be_chosen(settings, keys::TASK_DEFINITION)
+        && settings.text(keys::TASK_DEFINITION) != Some(asked.as_str());
+    unused.then(|| {
+        format!(
+            "FARGATE_TASK_DEFINITION is not used: {} is not set",
+            keys::ALLOWED_TASK_DEFINITIONS
+        )
+    })
+}
 
 /// Checks a task definition that came from the job's author. The operator may choose anything.
 ///

@@ -1,19 +1,22 @@
 //! What runs beside a job's own container: the helper, and services.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::prepare::cancelled;
 use super::{JobEvent, JobLife, JobRecord};
 use crate::{
     Collected, Endpoint, Error, ErrorKind, ExecRequest, ExitStatus, OutputSink, RemoteExec, Result,
-    TaskHandle, TaskLauncherExt, TaskService, Waiting,
+    TaskHandle, TaskLauncherExt, TaskService, TaskStatus, Waiting,
 };
 
+/// How long that log may take.
+const LOG_PATIENCE: Duration = Duration::from_secs(15);
 /// How much of a service's log is shown when it does not come up.
 const LINES: usize = 50;
 
@@ -88,17 +91,40 @@ impl JobLife {
                     self.tell(&JobEvent::ServiceUp { service: &service, after });
                 }
                 Ok(_) => {
-                    let log = self.service_log(task, &service).await;
+                    let log = tokio::select! {
+                        () = cancel.cancelled() => continue,
+                        log = self.service_log(task, &service) => log,
+                    };
                     let log = log.as_deref();
                     self.tell(&JobEvent::ServiceDown { service: &service, after, log });
                 }
-                Err(error) => self.tell(&JobEvent::Trouble(&error.with("service", &service.name))),
+                Err(error) => {
+                    if let Some(over) = self.over(task, &error).await {
+                        return Err(over);
+                    }
+                    self.tell(&JobEvent::Trouble(&error.with("service", &service.name)));
+                }
             }
         }
     }
 
+    /// Why the task is over, if that is why a check failed.
+    async fn over(&self, task: &TaskHandle, error: &Error) -> Option<Error> {
+        let lost = [ErrorKind::ConnectionLost, ErrorKind::ConnectFailed, ErrorKind::Timeout];
+        if !lost.contains(&error.kind()) {
+            return None;
+        }
+        match self.launcher().await.ok()?.status(task).await {
+            Ok(TaskStatus::Stopped(stopped)) => Some(stopped.into_error("start the task")),
+            _ => None,
+        }
+    }
+
     async fn service_log(&self, task: &TaskHandle, service: &TaskService) -> Result<Vec<String>> {
-        self.launcher().await?.log(task, &service.name, LINES).await
+        let log = async { self.launcher().await?.log(task, &service.name, LINES).await };
+        timeout(LOG_PATIENCE, log).await.unwrap_or_else(|_| {
+            Err(Error::new(ErrorKind::Timeout, "read a service's log", "it did not come in time"))
+        })
     }
 }
 

@@ -56,8 +56,9 @@ impl Lent {
         check_image(whose, &image.name)?;
         put(container, "image", Some(image.name.as_str().into()));
         put(container, "repositoryCredentials", self.credentials(image));
-        if let Some(user) = &image.user {
-            put(container, "user", Some(user.as_str().into()));
+        // Whom the base's containers run as is the operator's word first.
+        if let Some(user) = image.user.as_deref().filter(|_| !container.contains_key("user")) {
+            put(container, "user", Some(user.into()));
         }
         Ok(())
     }

@@ -155,9 +155,12 @@ fn the_agents_port_is_what_it_listens_on() {
 }
 
 #[test]
-fn the_user_of_the_job_goes_over_that_of_the_base() {
-    assert_eq!(job(Some(&TaskImage::new("alpine:3").user("ci")))["user"], "ci");
-    assert_eq!(job(Some(&TaskImage::new("alpine:3")))["user"], "1000");
+fn the_user_of_the_base_stays_and_where_it_has_none_the_jobs_counts() {
+    let image = TaskImage::new("alpine:3").user("ci");
+    assert_eq!(job(Some(&image))["user"], "1000");
+    let base = base(|d| drop(d["containerDefinitions"][1].as_object_mut().unwrap().remove("user")));
+    let laid = laid_by(&agent(), &base, &of(Some(&image))).unwrap();
+    assert_eq!(laid["containerDefinitions"][1]["user"], "ci");
 }
 
 #[test]

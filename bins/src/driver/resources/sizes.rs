@@ -69,6 +69,14 @@ pub(super) fn choose(
     let cpu = CPU.read(policy, request, resources)?;
     let memory = MEMORY.read(policy, request, resources)?;
     resources.needs.ephemeral_storage = STORAGE.read(policy, request, resources)?;
+    if let Some(storage) = resources.needs.ephemeral_storage
+        && storage > abilities.storage
+    {
+        let most = abilities.storage;
+        let message = format!("the job asks for {storage} GiB of ephemeral storage");
+        let hint = format!("ask for {most} GiB at most: Fargate has no more there");
+        return Err(refused(ErrorKind::InvalidConfig, message, &hint));
+    }
     if cpu.is_none() && memory.is_none() {
         return Ok(());
     }

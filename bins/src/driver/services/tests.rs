@@ -222,8 +222,8 @@ fn services_get_their_own_variables_alone_where_there_is_no_room_for_the_jobs() 
     assert!(services.note.is_some_and(|note| note.starts_with("WARNING: services get only")));
     assert_eq!(services.chosen[0].service.variables.len(), 1);
     assert!(services.chosen[1].service.variables.is_empty());
-    let error = refusal(of(ECS, &own(7000), &variables));
-    assert!(error.message().contains("more than 7000 characters"), "{error}");
+    let error = refusal(of(ECS, &own(5900), &variables));
+    assert!(error.message().contains("more than 5900 characters"), "{error}");
     let roomy = of(EKS, &own(7000), &variables).unwrap();
     assert_eq!((roomy.note, roomy.chosen[1].service.variables.len()), (None, 1));
 }

@@ -12,6 +12,7 @@ use crate::driver::decision::{Decision, decide};
 use crate::driver::job_log::{say, say_error};
 use crate::driver::refusal::Refusal;
 use crate::driver::signals::{cancelled_by_signal, explain};
+use crate::driver::task_definition;
 use crate::environment;
 use crate::exit::Exit;
 use crate::gitlab::{ExitCodes, JobRequest};
@@ -45,6 +46,7 @@ pub(in crate::driver) async fn prepare(cli: &Cli, codes: &ExitCodes) -> Result<E
         }));
     plan.labels = job.labels;
     plan.needs = decision.needs();
+    task_definition::note(&settings, &environment::process).iter().for_each(|note| say(note));
     decision.notes().iter().for_each(|note| say(note));
     say(&backends::describe(&settings, decision.image.shown.as_deref()));
     life.prepare(&plan, &cancel).await.map_err(explain)?;

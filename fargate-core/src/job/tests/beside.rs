@@ -132,3 +132,30 @@ async fn a_cancel_is_heard_while_services_come_up() {
     assert_eq!(prepared.unwrap_err().kind(), ErrorKind::Cancelled);
     world.cleanup_leaves_nothing().await;
 }
+
+/// Takes the first task back when it has accepted a command.
+#[derive(Debug)]
+struct Takes(MemoryCloud);
+
+impl Observer for Takes {
+    fn event(&self, event: &JobEvent<'_>) {
+        if matches!(event, JobEvent::Ready { .. }) && self.0.launched() == 1 {
+            self.0.end_all(&Stopped::new(StopCause::Interrupted, "taken back"));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_is_taken_back_while_services_come_up_is_replaced() {
+    let world = World::new();
+    world.faults.plan(Method::Exec, 1, When::Before(ErrorKind::ConnectionLost));
+    let backend =
+        Backend { cloud: world.cloud.clone(), faults: world.faults.clone(), helper: None };
+    let takes = Arc::new(Takes(world.cloud.clone()));
+    let life = JobLife::new(job(), Arc::new(backend), world.store(), takes);
+    let mut plan = plan();
+    plan.needs.services = vec![service("db").port(2)];
+    life.prepare(&plan, &CancellationToken::new()).await.unwrap();
+    assert_eq!((world.cloud.launched(), world.cloud.running()), (2, 1));
+    world.cleanup_leaves_nothing().await;
+}
