@@ -65,7 +65,6 @@ async fn a_task_under_the_agent_ends_itself_at_its_deadline() {
         panic!("stopped")
     };
     assert_eq!(stopped.cause, StopCause::Exited);
-    assert_eq!(registry.double.running(), 0);
 }
 
 /// The conformance suite with containers under an agent.
