@@ -389,4 +389,26 @@ mod tests {
         assert_eq!(stop.reason, why);
         assert!(stop.facts.contains(&("container", "ci-coordinator".to_owned())));
     }
+
+    #[test]
+    fn a_service_that_ended_before_does_not_explain_the_tasks_end() {
+        let container = |name: &str, code: i32, why: Option<&str>| {
+            let one = Container::builder().name(name).exit_code(code);
+            one.set_reason(why.map(str::to_owned)).build()
+        };
+        let with = |code: &str, own: i32| {
+            let task = Task::builder().last_status("STOPPED").stop_code(TaskStopCode::from(code));
+            task.containers(container("redis", 137, Some("OutOfMemoryError: Container killed")))
+                .containers(container(AgentSetup::BRINGER, 0, None))
+                .containers(container("ci-coordinator", own, None))
+                .build()
+        };
+        let stop = stopped(&with("SpotInterruption", 143), "ci-coordinator");
+        assert_eq!(stop.cause, StopCause::Interrupted);
+        assert!(stop.facts.iter().any(|(_, fact)| fact.contains("redis")), "{stop:?}");
+        let stop = stopped(&with("EssentialContainerExited", 5), "ci-coordinator");
+        assert_eq!(stop.cause, StopCause::Exited);
+        assert!(stop.reason.contains("ci-coordinator exited with code 5"), "{}", stop.reason);
+        assert!(stop.hint.is_some_and(|hint| hint.contains("without a shell")));
+    }
 }

@@ -129,6 +129,10 @@ fn services_are_containers_that_all_others_know_by_their_names() {
             .alias("postgres");
     let spec = with_needs(|needs| needs.services = vec![service, other]);
     let pod = build(&with_agent(), &empty(), &spec).unwrap();
+    // The kubelet starts them in this order.
+    let names = pod["spec"]["containers"].as_array().unwrap().iter().map(|one| &one["name"]);
+    let order: Vec<_> = names.collect();
+    assert_eq!(order, ["db", "cache", "ci-coordinator", "fargate-helper"]);
     assert_eq!(
         container(&pod, "db"),
         &json!({
