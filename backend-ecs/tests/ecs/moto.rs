@@ -93,7 +93,8 @@ async fn a_derived_definition_is_understood_by_moto() {
     assert_eq!(job["image"], "alpine:3");
     assert_eq!(job["command"], json!(["/fargate/fargate-agent"]));
     let after = json!([{"containerName": "fargate-agent", "condition": "SUCCESS"}]);
-    assert_eq!(job["dependsOn"], after);
+    let also = json!({"containerName": "db", "condition": "START"});
+    assert_eq!(job["dependsOn"], json!([after[0], also]));
     assert_eq!((&agent["essential"], &agent["image"]), (&json!(false), &json!(AGENT)));
     assert_eq!(agent["command"], json!(["install", "/fargate"]));
     assert_eq!((&helper["name"], &helper["essential"]), (&json!("fargate-helper"), &json!(true)));

@@ -55,6 +55,7 @@ fn lay(
     let lent = Lent::of(job);
     let hosts = services::hosts(&needs.services);
     job::lay(job, agent, needs.image.as_ref(), &hosts, &lent)?;
+    services::go_first(&needs.services, job);
     volumes::share(job, &mut volumes, agent)?;
     let mut more = vec![bringer::container(agent, &lent)?];
     if let Some(image) = &agent.helper {

@@ -117,6 +117,26 @@ fn a_service_runs_as_its_image_has_it_beside_the_job() {
         })
     );
     assert!(!laid.to_string().contains("hunter2"), "variables differ from job to job");
+    let after = |name: &str, condition| json!({"containerName": name, "condition": condition});
+    let first = [
+        ("sidecar", "START"),
+        ("fargate-agent", "SUCCESS"),
+        ("postgres", "START"),
+        ("own-db", "START"),
+    ];
+    let first: Vec<_> = first.into_iter().map(|(name, condition)| after(name, condition)).collect();
+    assert_eq!(container(&laid, "ci-coordinator")["dependsOn"], json!(first));
+}
+
+#[test]
+fn a_service_without_an_entry_point_runs_its_command_alone() {
+    let service = TaskService::new("db", TaskImage::new("db:1").entrypoint([""]));
+    let laid =
+        |service: TaskService| laid_by(&agent(), &base(|_| {}), &with_services([service])).unwrap();
+    let with = laid(service.clone().command(["serve", "-v"]));
+    assert_eq!(container(&with, "db")["entryPoint"], json!(["serve", "-v"]));
+    assert_eq!(container(&with, "db").get("command"), None);
+    assert_eq!(container(&laid(service), "db")["entryPoint"], json!([""]));
 }
 
 #[test]
