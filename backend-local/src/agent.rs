@@ -23,8 +23,9 @@ const AGENT_GRACE: &str = "60s";
 const KILLED: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Starts the agent of `spec`, with `root` as its root directory if there is one. It inherits `lock`, so there is no moment in which the task runs
-/// and nobody holds it. After an error no agent runs, unless the error says so.
+/// Starts the agent of `spec`, with `root` as its root directory if there is one. It inherits
+/// `lock`, so there is no moment in which the task runs and nobody holds it. After an error no agent
+/// runs, unless the error says so.
 pub(crate) fn start(
     program: &[OsString],
     dir: &TaskDir,

@@ -56,10 +56,32 @@ pub(crate) fn read<T: serde::de::DeserializeOwned>(path: &Path) -> io::Result<Op
 
 /// Writes a file that is either whole or not there, readable by this user only.
 pub(crate) fn write(path: &Path, content: &[u8]) -> io::Result<()> {
-    let partial = path.with_extension("part");
+    // Of this file alone: the agent writes beside it, at the same time.
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".part");
     let mut file =
         OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&partial)?;
     file.write_all(content)?;
     drop(file);
     fs::rename(partial, path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever starts a task notes the process id while the agent says where it listens.
+    #[test]
+    fn files_of_one_stem_do_not_get_into_each_others_way() {
+        let dir = tempfile::tempdir().unwrap();
+        let (pid, record) = (dir.path().join("agent.pid"), dir.path().join("agent.json"));
+        std::thread::scope(|scope| {
+            for path in [&pid, &record] {
+                scope.spawn(move || (0..2000).for_each(|_| write(path, b"{}").unwrap()));
+            }
+        });
+        for path in [pid, record] {
+            assert_eq!(fs::read(path).unwrap(), b"{}");
+        }
+    }
 }

@@ -78,7 +78,7 @@ impl StateDir {
             Record { version: 1, pid, host: at.ip().to_string(), port: at.port(), host_key };
         let write = || -> io::Result<()> {
             let target = self.name.join(RECORD_FILE);
-            let partial = target.with_extension("part");
+            let partial = self.name.join(format!("{RECORD_FILE}.part"));
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
             let mut file = open(&self.around, &partial, flags)?;
             file.write_all(&serde_json::to_vec(&record)?)?;
