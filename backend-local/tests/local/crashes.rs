@@ -72,7 +72,7 @@ async fn agent_whose_process_id_cannot_be_noted_does_not_stay() {
         let spec = spec();
         let dir = root.path().join(spec.key.as_str());
         // In the way of the file that becomes agent.pid.
-        fs::create_dir_all(dir.join("agent.part")).unwrap();
+        fs::create_dir_all(dir.join("agent.pid.part")).unwrap();
         let error = launcher.launch(&spec).await.unwrap_err();
         assert!(error.message().contains("directory"), "{error:?}");
         assert!(processes_of(&dir).is_empty());
