@@ -122,9 +122,11 @@ async fn an_old_cluster_knows_v4_only() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_does_not_read_holds_the_command_up() {
     let (_double, client) = idle(command()).await;
-    let script = format!("echo $$ >&2; exec {FLOOD}");
+    // The two outputs are streams of their own: the flood waits for its word.
+    let script = format!("echo $$ >&2; read word; exec {FLOOD}");
     let mut socket = Socket::exec(&client, "a", &["sh", "-c", &script]).await;
     let pid = socket.until(2, "\n").await.trim().parse().unwrap();
+    socket.send(0, b"go\n").await;
     held_up(pid).await;
     let ended = socket.ended().await;
     assert_eq!((ended.stdout.len(), ended.code()), (FLOOD_SIZE, 0));
