@@ -37,7 +37,7 @@ fn apply(cli: &Cli, get: Lookup<'_>, settings: &mut Settings) {
         settings.set(keys::LOG_LEVEL, Value::Text("debug".into()), Origin::Flag("--debug"));
     }
     let overrides = [
-        (keys::TASK_DEFINITION, &cli.task_def, "--task-def", "CUSTOM_ENV_FARGATE_TASK_DEFINITION"),
+        (keys::TASK_DEFINITION, &cli.task_def, "--task-def", task_definition::VARIABLE),
         (
             keys::PLATFORM_VERSION,
             &cli.platform_version,

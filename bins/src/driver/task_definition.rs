@@ -8,7 +8,7 @@ use crate::config::{Origin, Settings, Value, keys};
 use crate::environment::{Lookup, text};
 
 /// What the job's author sets to choose one.
-const VARIABLE: &str = "CUSTOM_ENV_FARGATE_TASK_DEFINITION";
+pub(super) const VARIABLE: &str = "CUSTOM_ENV_FARGATE_TASK_DEFINITION";
 
 /// Whether the variable for `path` counts. Without a word about which definitions are allowed any
 /// is, as in the Go driver; but where the operator says what else jobs may have, a definition of

@@ -142,7 +142,7 @@ async fn check(
             "wait for a service",
             format!("the check itself failed ({other})"),
         )
-        .with("said", String::from_utf8_lossy(&said.stderr).trim().to_owned())),
+        .with("said", said.stderr_text().trim().to_owned())),
     }
 }
 
