@@ -4,7 +4,7 @@ use fargate_test_support::ecs::{EcsDouble, EcsOptions};
 use serde_json::{Value, json};
 
 use crate::checks::rewrite;
-use crate::harness::{BUILD_FAILURE, Host, Job, SYSTEM_FAILURE};
+use crate::harness::{Host, Job, SYSTEM_FAILURE};
 
 const POLICY: &str = r#"  AgentImage = "agent.example.com/fargate-agent:1"
   HelperImage = "none"
@@ -39,12 +39,8 @@ fn variable(name: &str, value: &str) -> Value {
 
 /// The job fails as its author's error with these words, and nothing is asked of AWS.
 async fn refused(double: &EcsDouble, job: &Job<'_>, words: &[&str]) {
-    let mut ended = job.prepare().await.failed_as(BUILD_FAILURE).says("fix: ");
-    for word in words {
-        ended = ended.says(word);
-    }
+    job.is_refused(words).await;
     assert!(double.calls().is_empty(), "{:?}", double.calls());
-    assert_eq!(job.host.metadata_files(), 0);
     job.cleanup().await.ok();
 }
 

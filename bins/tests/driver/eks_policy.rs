@@ -4,7 +4,7 @@ use fargate_test_support::eks::{EksDouble, EksOptions};
 use serde_json::{Value, json};
 
 use crate::checks::rewrite;
-use crate::harness::{BUILD_FAILURE, Host, Job, SYSTEM_FAILURE};
+use crate::harness::{Host, Job, SYSTEM_FAILURE};
 
 const POLICY: &str = "[Policy]\n  AllowedServices = [\"postgres:*\"]\n  MaxMemory = \"200 GB\"\n  \
                       AllowedCapacity = [\"spot\"]\n  AllowedTaskRoles = [\"ci-*\"]\n[TaskMetadata]";
@@ -20,12 +20,8 @@ fn host(double: &EksDouble) -> Host {
 }
 
 async fn refused(double: &EksDouble, job: &Job<'_>, words: &[&str]) {
-    let mut ended = job.prepare().await.failed_as(BUILD_FAILURE).says("fix: ");
-    for word in words {
-        ended = ended.says(word);
-    }
+    job.is_refused(words).await;
     assert!(double.calls().is_empty(), "{:?}", double.calls());
-    assert_eq!(job.host.metadata_files(), 0);
     job.cleanup().await.ok();
 }
 

@@ -258,6 +258,15 @@ impl<'a> Job<'a> {
         self.stage(&["prepare"]).await
     }
 
+    /// Fails prepare as the author's error with these words, and leaves no record.
+    pub(crate) async fn is_refused(&self, words: &[&str]) {
+        let mut ended = self.prepare().await.failed_as(BUILD_FAILURE).says("fix: ");
+        for word in words {
+            ended = ended.says(word);
+        }
+        assert_eq!(self.host.metadata_files(), 0);
+    }
+
     pub(crate) async fn cleanup(&self) -> Ended {
         self.stage(&["cleanup"]).await
     }
